@@ -1,0 +1,19 @@
+# Third-party packages, all from Debian 12 (cmake/install-deps.sh installs them).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(GTest REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(LIBEVENT REQUIRED IMPORTED_TARGET libevent libevent_pthreads)
+pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+
+# SQLiteCpp ships neither a .pc nor a CMake file in Debian; the preupdate hook must be declared.
+find_library(SQLITECPP_LIBRARY SQLiteCpp REQUIRED)
+add_library(mlguard_sqlite INTERFACE)
+target_link_libraries(mlguard_sqlite INTERFACE ${SQLITECPP_LIBRARY} PkgConfig::SQLITE3)
+target_compile_definitions(mlguard_sqlite INTERFACE
+  SQLITE_ENABLE_SESSION SQLITE_ENABLE_PREUPDATE_HOOK)

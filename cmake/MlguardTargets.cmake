@@ -1,0 +1,95 @@
+# Helpers that every folder's CMakeLists.txt stands on: mlguard_library, mlguard_executable,
+# mlguard_test and mlguard_embed. Options reach our own targets only, never third-party code.
+include(GNUInstallDirs)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Build type" FORCE)
+endif()
+
+option(MLGUARD_WERROR "Treat warnings as errors" ON)
+option(MLGUARD_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+set(MLGUARD_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them (address,undefined or thread)")
+set(MLGUARD_SHARED_DIR "${CMAKE_SOURCE_DIR}/../shared" CACHE PATH "Published test vectors and traffic")
+
+find_program(MLGUARD_CCACHE ccache)
+if(MLGUARD_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${MLGUARD_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${MLGUARD_CCACHE}")
+endif()
+
+add_library(mlguard_options INTERFACE)
+target_compile_options(mlguard_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
+  $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual>
+  $<$<BOOL:${MLGUARD_WERROR}>:-Werror>)
+target_include_directories(mlguard_options INTERFACE
+  "${CMAKE_SOURCE_DIR}" "${CMAKE_SOURCE_DIR}/components")
+if(MLGUARD_SANITIZE)
+  target_compile_options(mlguard_options INTERFACE
+    -fsanitize=${MLGUARD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(mlguard_options INTERFACE -fsanitize=${MLGUARD_SANITIZE})
+endif()
+if(MLGUARD_FUZZ)
+  target_compile_options(mlguard_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# mlguard_library(NAME SOURCES ... [PUBLIC targets...] [PRIVATE targets...])
+# Makes the static library mlguard_NAME with the alias mlguard::NAME.
+function(mlguard_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(mlguard_${name} STATIC ${ARG_SOURCES})
+  add_library(mlguard::${name} ALIAS mlguard_${name})
+  target_link_libraries(mlguard_${name}
+    PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:mlguard_options> ${ARG_PRIVATE})
+endfunction()
+
+# mlguard_executable(NAME SOURCES ... [LIBS targets...]): a binary in build/bin, installed.
+function(mlguard_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE mlguard_options ${ARG_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# mlguard_test(NAME SOURCES ... [LIBS targets...] [LABELS unit|sim|cluster|e2e|fuzz|bench|root ...]
+#              [TIMEOUT seconds]): a GoogleTest binary, one ctest entry (its test count is checked
+# by the binary itself: a run that executes no test fails).
+function(mlguard_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_link_libraries(${name} PRIVATE mlguard_options ${ARG_LIBS} GTest::gtest GTest::gmock
+    GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    MLGUARD_SHARED_DIR="${MLGUARD_SHARED_DIR}"
+    MLGUARD_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+    MLGUARD_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# mlguard_embed(TARGET VARIABLE FILES ...): compiles the files' contents into TARGET as
+# `const EmbeddedFile VARIABLE[]` (name, content), declared in components/base/embedded.h.
+function(mlguard_embed target variable)
+  cmake_parse_arguments(ARG "" "" "FILES" ${ARGN})
+  set(out "${CMAKE_CURRENT_BINARY_DIR}/${variable}.cpp")
+  add_custom_command(OUTPUT "${out}"
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DVARIABLE=${variable} "-DFILES=${ARG_FILES}"
+      -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
+    DEPENDS ${ARG_FILES} "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
+  target_sources(${target} PRIVATE "${out}")
+endfunction()

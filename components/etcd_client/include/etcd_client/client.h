@@ -1,0 +1,136 @@
+// etcd_client: how programs talk to ml-guard's control plane. Register, send heartbeats, put, get
+// and watch configuration, follow rules, report detections: sealed, with failover over all
+// endpoints.
+//
+// Threads: a Client may be used from any thread at once; calls block. Watches and the heartbeat
+// run on threads that the Client owns; their callbacks come from those threads, one at a time for
+// each watch, and must not destroy the Client. The destructor stops and joins them.
+//
+// Errors: base::Error with a stable `reason`. unavailable: no endpoint answered within the
+// deadline. timeout: a write was sent and its outcome is unknown; retrying the same call object is
+// safe only through the Client (it repeats the request id by itself, within the deadline).
+// unauthenticated: this credential is not (or no longer) accepted. Network errors are retried on
+// the next endpoint with jittered exponential backoff until the call's deadline.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/model.h"
+#include "base/result.h"
+
+namespace mlguard::etcd_client {
+
+using std::chrono::milliseconds;
+
+struct ClientOptions {
+  // "host:port" or "http://host:port"; at least one. Any of them may be down.
+  std::vector<std::string> endpoints = {"localhost:2379"};
+  // The credential file made by enrol(), or a server's operator.key.
+  std::string credential_path;
+  // What the server logs: "sniffer/0.1.0".
+  std::string client_name = "etcd_client";
+  milliseconds connect_timeout{1'000};
+  // The whole call, all retries included.
+  milliseconds call_deadline{10'000};
+  milliseconds backoff_first{50};
+  milliseconds backoff_max{2'000};
+};
+
+// Exchanges a join token for a credential: makes a key pair, proves the token, and writes the
+// credential file (0600). Errors: invalid_argument / "invalid_token"; permission_denied /
+// "token_used", "token_expired", "token_revoked"; unauthenticated / "handshake_failed".
+base::Status enrol(const ClientOptions& options, std::string_view token, std::string_view name,
+                   const std::string& credential_path);
+
+struct PutOptions {
+  std::string comment;
+  std::optional<std::uint64_t> expected_version;  // 0: only if there is none
+  // Told how many bytes of the sealed body are sent so far, and of how many.
+  std::function<void(std::size_t sent, std::size_t total)> progress;
+};
+
+struct PutResult {
+  std::uint64_t version = 0;
+  std::uint64_t revision = 0;
+};
+
+struct HeartbeatReply {
+  milliseconds interval{5'000};
+  base::ResourceHeads heads;
+};
+
+// A raw call, for the CLI's `api` and for what has no method yet.
+struct RawRequest {
+  std::string method = "GET";
+  std::string target;  // "/v1/rules?limit=10"
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> fields;  // sealed header fields
+};
+struct RawResponse {
+  int status = 0;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+
+// Ends a watch when destroyed: blocks until a running callback has returned.
+class Subscription {
+ public:
+  virtual ~Subscription() = default;
+};
+
+class Client {
+ public:
+  // Loads the credential; connects lazily. Errors: not_found (no credential: enrol first),
+  // corrupt, invalid_argument / "invalid_endpoint".
+  static base::Result<std::unique_ptr<Client>> open(const ClientOptions& options);
+  virtual ~Client() = default;
+
+  // role and public_key of `component` are ignored: the credential decides.
+  virtual base::Status register_component(const base::Component& component) = 0;
+  virtual base::Status unregister_component(std::string_view name,
+                                            std::string_view instance_id) = 0;
+  virtual base::Result<HeartbeatReply> heartbeat(const base::Heartbeat& heartbeat) = 0;
+
+  virtual base::Result<PutResult> put_config(std::string_view component, std::string_view document,
+                                             const PutOptions& options = {}) = 0;
+  // version 0: the active one.
+  virtual base::Result<base::ConfigVersion> get_config(std::string_view component,
+                                                       std::uint64_t version = 0) = 0;
+  virtual base::Result<std::vector<base::ConfigVersion>> config_history(
+      std::string_view component) = 0;
+  virtual base::Result<PutResult> rollback_config(std::string_view component, std::uint64_t version,
+                                                  std::string_view comment) = 0;
+  virtual base::Status delete_config(std::string_view component) = 0;
+  // Calls back with the active version at once (nothing when there is none) and on every change.
+  virtual std::unique_ptr<Subscription> watch_config(
+      std::string_view component, std::function<void(const base::ConfigVersion&)> changed) = 0;
+
+  virtual base::Result<std::vector<std::string>> put_rules(
+      const std::vector<base::Rule>& rules) = 0;
+  virtual base::Status remove_rule(std::string_view id) = 0;
+  // One poll: at once when `after` is behind, else when something changes or after `wait`.
+  virtual base::Result<base::RuleSet> rules_since(std::uint64_t after, milliseconds wait) = 0;
+  // Follows for good: a full set first, then deltas; full again after a gap.
+  virtual std::unique_ptr<Subscription> follow_rules(
+      std::uint64_t after, std::function<void(const base::RuleSet&)> changed) = 0;
+
+  virtual base::Status put_detections(const std::vector<base::Detection>& detections) = 0;
+  virtual base::Status report_applied(const base::Applied& applied) = 0;
+
+  // Any sealed request. A status of 400 and above is a response here, not an Error.
+  virtual base::Result<RawResponse> call(const RawRequest& request) = 0;
+
+  virtual const std::string& credential_name() const = 0;
+  virtual base::Role role() const = 0;
+  // The endpoint that answered last.
+  virtual std::string endpoint() const = 0;
+};
+
+}  // namespace mlguard::etcd_client

@@ -1,0 +1,37 @@
+#include "base/time_format.h"
+
+#include <gtest/gtest.h>
+
+namespace mlguard::base {
+namespace {
+
+TEST(TimeFormatTest, IsoTimesAreUtcWithMilliseconds) {
+  EXPECT_EQ(iso_time(1'700'000'000'123), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(iso_time(0), "");
+}
+
+TEST(TimeFormatTest, DurationsAreReadWithTheirUnits) {
+  EXPECT_EQ(*parse_duration_ms("500ms"), 500);
+  EXPECT_EQ(*parse_duration_ms("30s"), 30'000);
+  EXPECT_EQ(*parse_duration_ms("30"), 30'000);
+  EXPECT_EQ(*parse_duration_ms("10m"), 600'000);
+  EXPECT_EQ(*parse_duration_ms("24h"), 86'400'000);
+  EXPECT_EQ(*parse_duration_ms("7d"), 604'800'000);
+}
+
+TEST(TimeFormatTest, WhatIsNoDurationIsRefused) {
+  for (const char* text : {"", "s", "-1s", "1w", "1.5h", "99999999999999999d", "10 m"}) {
+    EXPECT_FALSE(parse_duration_ms(text).ok()) << text;
+  }
+}
+
+TEST(TimeFormatTest, DurationsForPeopleUseTheLargestFittingUnit) {
+  EXPECT_EQ(human_duration(12), "12 ms");
+  EXPECT_EQ(human_duration(7'000), "7 s");
+  EXPECT_EQ(human_duration(180'000), "3 min");
+  EXPECT_EQ(human_duration(5 * 3'600'000), "5 h");
+  EXPECT_EQ(human_duration(12 * 86'400'000LL), "12 d");
+}
+
+}  // namespace
+}  // namespace mlguard::base
