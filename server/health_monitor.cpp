@@ -12,12 +12,11 @@ base::Status check(const HealthThresholds& thresholds) {
       thresholds.stale_ms < thresholds.dead_ms) {
     return {};
   }
-  return base::Error{base::ErrorCode::invalid_argument, "invalid_thresholds",
-                     "three heartbeat intervals (" + std::to_string(thresholds.late_ms) +
-                         " ms) must be less than --stale-after (" +
-                         std::to_string(thresholds.stale_ms) +
-                         " ms), and that less than --dead-after (" +
-                         std::to_string(thresholds.dead_ms) + " ms)"};
+  return base::Error{
+      base::ErrorCode::invalid_argument, "invalid_thresholds",
+      "three heartbeat intervals (" + std::to_string(thresholds.late_ms) +
+          " ms) must be less than --stale-after (" + std::to_string(thresholds.stale_ms) +
+          " ms), and that less than --dead-after (" + std::to_string(thresholds.dead_ms) + " ms)"};
 }
 
 HealthMonitor::HealthMonitor(const HealthThresholds& thresholds, const base::Clock& clock)
@@ -27,9 +26,7 @@ HealthMonitor::HealthMonitor(const HealthThresholds& thresholds, const base::Clo
       last_tick_ms_(clock.monotonic_ms()),
       wall_offset_ms_(clock.wall_ms() - clock.monotonic_ms()) {}
 
-bool HealthMonitor::expiry_suspended() const {
-  return clock_.monotonic_ms() < suspended_until_ms_;
-}
+bool HealthMonitor::expiry_suspended() const { return clock_.monotonic_ms() < suspended_until_ms_; }
 
 void HealthMonitor::suspend_after_stall() {
   const std::int64_t now = clock_.monotonic_ms();
@@ -42,8 +39,7 @@ void HealthMonitor::suspend_after_stall() {
 }
 
 std::int64_t HealthMonitor::age_ms(const db::Lease& lease) const {
-  const std::int64_t seen =
-      std::max(lease.last.received_at_ms, lease.component.registered_at_ms);
+  const std::int64_t seen = std::max(lease.last.received_at_ms, lease.component.registered_at_ms);
   return std::max<std::int64_t>(0, clock_.wall_ms() - seen);
 }
 

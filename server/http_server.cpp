@@ -49,8 +49,7 @@ base::Result<std::size_t> make_room_for(std::size_t connections) {
 }  // namespace
 
 bool is_loopback(const std::string& address) {
-  return address == "::1" || address.rfind("127.", 0) == 0 ||
-         address.rfind("::ffff:127.", 0) == 0;
+  return address == "::1" || address.rfind("127.", 0) == 0 || address.rfind("::ffff:127.", 0) == 0;
 }
 
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options,

@@ -30,11 +30,11 @@ struct HttpRequest {
 struct HttpAnswer {
   int status = 200;
   std::string body = {};
-  const char* content_type = "application/json";  // Of static storage.
-  bool sealed = false;                            // X-Sealed: 1
+  const char* content_type = "application/json";            // Of static storage.
+  bool sealed = false;                                      // X-Sealed: 1
   std::optional<std::size_t> original_size = std::nullopt;  // X-Original-Size
-  const char* allow = nullptr;                    // Allow, of static storage.
-  std::int64_t retry_after_s = 0;                 // Retry-After, when positive.
+  const char* allow = nullptr;                              // Allow, of static storage.
+  std::int64_t retry_after_s = 0;                           // Retry-After, when positive.
 };
 
 class AnswerQueue;

@@ -89,8 +89,9 @@ Error bind_error(const Address& address, std::uint16_t port, int errno_value) {
   const std::string where = "port " + std::to_string(port) + " on " + address.text;
   if (errno_value == EADDRINUSE) {
     return Error{ErrorCode::conflict, "port_in_use",
-                 where + " is already in use: stop the program that holds it, or choose another "
-                         "with --port"};
+                 where +
+                     " is already in use: stop the program that holds it, or choose another "
+                     "with --port"};
   }
   if (errno_value == EACCES) {
     return Error{ErrorCode::permission_denied, "port_not_permitted",
@@ -113,8 +114,8 @@ Result<UniqueFd> open_one(const Address& address, std::uint16_t port, Sharing sh
   UniqueFd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return bind_error(address, port, errno);
   // Accepted sockets inherit TCP_NODELAY.
-  bool set = set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR) &&
-             set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  bool set =
+      set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR) && set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   if (address.storage.ss_family == AF_INET6) {
     set = set && set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   }

@@ -3,11 +3,18 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 
 #include "base/ids.h"
 
 namespace mlguard::server {
+
+namespace {
+
+constexpr const char* kLoopbackKey = "loopback";  // All of it is one client.
+
+}  // namespace
 
 std::string rate_key(const std::string& address) {
   in6_addr v6{};
@@ -25,7 +32,7 @@ void RateLimiter::fill(Bucket& bucket, const RateLimit& limit, std::int64_t now_
 
 bool RateLimiter::allow(const PeerAddress& peer, std::int64_t now_ms) {
   const RateLimit& limit = peer.loopback ? loopback_ : remote_;
-  const std::string key = peer.loopback ? "loopback" : rate_key(peer.text);
+  const std::string key = peer.loopback ? kLoopbackKey : rate_key(peer.text);
   const std::lock_guard lock(mutex_);
   auto found = buckets_.find(key);
   if (found == buckets_.end()) {
@@ -42,11 +49,11 @@ bool RateLimiter::allow(const PeerAddress& peer, std::int64_t now_ms) {
 }
 
 void RateLimiter::forget_full(std::int64_t now_ms) {
-  std::erase_if(buckets_, [&](auto& entry) {
-    if (entry.first == "loopback") return false;
-    fill(entry.second, remote_, now_ms);
-    return entry.second.permits >= remote_.burst;
-  });
+  for (auto at = buckets_.begin(); at != buckets_.end();) {
+    fill(at->second, at->first == kLoopbackKey ? loopback_ : remote_, now_ms);
+    const bool forget = at->first != kLoopbackKey && at->second.permits >= remote_.burst;
+    at = forget ? buckets_.erase(at) : std::next(at);
+  }
 }
 
 std::size_t RateLimiter::remembered() const {

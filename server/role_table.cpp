@@ -31,8 +31,8 @@ const char* to_string(Verb verb) {
 }
 
 base::Error not_permitted(base::Role role, Verb verb, std::string_view subject) {
-  std::string message = "the role '" + std::string(base::to_string(role)) + "' may not " +
-                        to_string(verb);
+  std::string message =
+      "the role '" + std::string(base::to_string(role)) + "' may not " + to_string(verb);
   if (!subject.empty()) message += " '" + std::string(subject) + "'";
   message += ": use an operator's credential";
   if (reach(role, verb) == Reach::own || reach(role, verb) == Reach::own_or_global) {

@@ -83,9 +83,8 @@ void SessionTable::end(const Pointer& session) {
 
 bool SessionTable::idle(const Session& session, std::int64_t now_ms) const {
   if (session.waiting > 0 || session.pending > 0) return false;
-  const std::int64_t idle_max = session.state == Session::State::unproven
-                                    ? limits_.unproven_idle_ms
-                                    : limits_.idle_ms;
+  const std::int64_t idle_max =
+      session.state == Session::State::unproven ? limits_.unproven_idle_ms : limits_.idle_ms;
   return now_ms - session.last_use_ms > idle_max;
 }
 
@@ -136,10 +135,9 @@ void SessionTable::make_room(const std::string& key, std::int64_t now_ms, Ended&
 
 void SessionTable::remove_oldest_of(const std::string& key, Ended& ended) {
   const std::vector<Pointer>& sessions = by_key_.at(key);
-  const auto oldest =
-      std::min_element(sessions.begin(), sessions.end(), [](const Pointer& a, const Pointer& b) {
-        return a->last_use_ms < b->last_use_ms;
-      });
+  const auto oldest = std::min_element(
+      sessions.begin(), sessions.end(),
+      [](const Pointer& a, const Pointer& b) { return a->last_use_ms < b->last_use_ms; });
   const Pointer session = *oldest;
   remove(session, ended);
 }

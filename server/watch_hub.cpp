@@ -52,8 +52,7 @@ bool WatchHub::wait(Wait wait) {
       waiter.owner = wait.owner;
       waiter.resource = wait.resource;
       waiter.callback = std::move(wait.callback);
-      const bool sooner =
-          by_deadline_.empty() || waiter.deadline_ms < by_deadline_.begin()->first;
+      const bool sooner = by_deadline_.empty() || waiter.deadline_ms < by_deadline_.begin()->first;
       by_resource_[waiter.resource].insert(id);
       if (waiter.owner != nullptr) by_owner_[waiter.owner].insert(id);
       by_deadline_.emplace(waiter.deadline_ms, id);

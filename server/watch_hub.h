@@ -37,8 +37,8 @@ class WatchHub {
  public:
   using Callback = std::function<void(WakeReason)>;
   struct Wait {
-    std::string resource;        // See resource_matches.
-    std::uint64_t seen = 0;      // The state's revision that the caller looked at.
+    std::string resource;    // See resource_matches.
+    std::uint64_t seen = 0;  // The state's revision that the caller looked at.
     std::int64_t timeout_ms = 0;
     const void* owner = nullptr;  // For end_of(): the session.
     Callback callback;
@@ -88,8 +88,8 @@ class WatchHub {
   std::unordered_map<std::string, std::uint64_t> last_change_;  // Resource → revision.
   std::uint64_t remembered_from_ = 0;  // Changes up to here are not in last_change_.
   std::uint64_t newest_ = 0;
-  std::vector<std::string> changed_;   // Published, not yet delivered.
-  Woken ready_;                        // Ended or so, not yet called.
+  std::vector<std::string> changed_;  // Published, not yet delivered.
+  Woken ready_;                       // Ended or so, not yet called.
   std::thread thread_;
 };
 
