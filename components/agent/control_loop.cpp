@@ -97,7 +97,10 @@ base::Status ControlLoop::upload_config() {
     return {};
   }
   base::log_info("configuration uploaded", {{"version", result->version}});
-  return fetch_config();
+  const auto fetched = fetch_config();
+  // An endpoint that lags behind has not seen it yet; a heartbeat's answer will tell.
+  if (!fetched.ok() && fetched.error().code == ErrorCode::not_found) return {};
+  return fetched;
 }
 
 base::Status ControlLoop::fetch_config() {
