@@ -27,7 +27,18 @@ inline constexpr std::size_t kSessionIdBytes = 16;       // 32 hex characters in
 inline constexpr std::size_t kHandshakeBytesMax = 4096;  // either handshake message
 inline constexpr std::size_t kPlainBodyBytesMax = 16 * 1024 * 1024;  // a body before sealing
 inline constexpr std::size_t kFieldBlockBytesMax = 8 * 1024;         // sealed fields of one message
+inline constexpr std::size_t kTargetBytesMax = 8 * 1024;             // path with query
+// What a frame adds to its body at the most: a server bounds its HTTP bodies by body + this.
+inline constexpr std::size_t kFrameOverheadBytesMax =
+    kCounterBytes + 2 + kFieldBlockBytesMax + kTagBytes;
 inline constexpr std::size_t kCompressAboveBytes = 100;  // smaller bodies travel as they are
+
+// The HTTP headers of a sealed message, for both sides.
+inline constexpr const char* kHeaderSession = "X-Session";             // requests: session id
+inline constexpr const char* kHeaderSeal = "X-Seal";                   // requests without body
+inline constexpr const char* kHeaderOriginalSize = "X-Original-Size";  // decimal; compressed only
+inline constexpr const char* kHeaderSealed = "X-Sealed";               // answers: "1" when sealed
+inline constexpr const char* kSealedContentType = "application/octet-stream";
 
 // A raw 32-byte key. Wiped when destroyed.
 struct Key {
@@ -38,8 +49,11 @@ struct Key {
   ~Key();
   std::string hex() const;
   std::string_view view() const;
+  // In constant time.
+  bool operator==(const Key& other) const;
+  // Error: invalid_argument / "invalid_key"; the message never repeats the text.
   static base::Result<Key> from_hex(std::string_view hex);
-  static base::Result<Key> from_bytes(std::string_view bytes);
+  static base::Result<Key> from_bytes(std::string_view raw);
 };
 
 struct KeyPair {
@@ -72,6 +86,8 @@ struct Sealed {
   std::optional<std::size_t> original_size;  // X-Original-Size: present exactly when compressed
 };
 
+struct SessionKeys;  // session_keys.h
+
 // The client's half of a session.
 class ClientChannel {
  public:
@@ -95,7 +111,7 @@ class ClientChannel {
  private:
   friend class ClientHandshake;
   struct State;
-  explicit ClientChannel(std::unique_ptr<State> state);
+  explicit ClientChannel(SessionKeys keys);
   std::unique_ptr<State> state_;
 };
 
@@ -125,7 +141,7 @@ class ServerChannel {
  private:
   friend class ServerHandshake;
   struct State;
-  explicit ServerChannel(std::unique_ptr<State> state);
+  explicit ServerChannel(SessionKeys keys);
   std::unique_ptr<State> state_;
 };
 
