@@ -1,6 +1,7 @@
 #include "caller.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/ids.h"
@@ -34,10 +35,8 @@ bool is_plain_refusal(int status) {
   }
 }
 
-bool should_retry(int status) {
-  return status == kStatusTooManyRequests || status == kStatusUnavailable ||
-         status == kStatusTimeout;
-}
+// Not 429: under a seal it means a full disk or a full table, which no quick retry makes better.
+bool should_retry(int status) { return status == kStatusUnavailable || status == kStatusTimeout; }
 
 base::Error cancelled_error() {
   return {base::ErrorCode::unavailable, "cancelled", "the call was broken off by its own program"};
@@ -135,9 +134,9 @@ Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
   request.session = sealed->sealed.session;
   request.seal = sealed->sealed.seal;
   request.original_size = sealed->sealed.original_size;
-  request.body = sealed->sealed.body;
+  request.body = std::move(sealed->sealed.body);
   request.progress = call.progress;
-  HttpOutcome outcome = lease->exchange(request, timeouts);
+  HttpOutcome outcome = lease->exchange(std::move(request), timeouts);
   if (outcome.delivery != Delivery::answered) {
     lease.discard();
     pool_.drop_idle(endpoint);

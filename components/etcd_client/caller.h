@@ -65,6 +65,8 @@ class Caller {
   void cancel();
   // The endpoint that answered last.
   const Endpoint& endpoint() const { return options_.endpoints[preferred_]; }
+  // What it said in its last handshake.
+  std::optional<wire::HandshakeWelcome> welcome() const { return sessions_.welcome(preferred_); }
 
  private:
   struct Progress;  // What a call has seen so far.

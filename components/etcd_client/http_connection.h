@@ -1,6 +1,6 @@
-// HttpConnection: one keep-alive HTTP/1.1 connection to one endpoint, one request at a time. Head
-// and small bodies leave in one segment, every wait obeys the deadline, and stop() ends any wait.
-// docs/decisions/0002-client-http.md has the measurements that made it our own.
+// HttpConnection: one keep-alive HTTP/1.1 connection to one endpoint, one request at a time. The
+// seam between the client library and cpp-httplib. docs/decisions/0002-client-http.md says what
+// cpp-httplib costs.
 //
 // Threads: exchange() from one thread at a time; stop() from any thread, at any moment.
 #pragma once
@@ -27,7 +27,7 @@ struct HttpRequest {
   std::string_view session;                  // X-Session; empty: not sent
   std::string_view seal;                     // X-Seal; empty: not sent
   std::optional<std::size_t> original_size;  // X-Original-Size
-  std::string_view body;
+  std::string body;
   const SendProgress* progress = nullptr;
 };
 
@@ -46,21 +46,21 @@ enum class Delivery {
 };
 
 struct HttpOutcome {
-  Delivery delivery = Delivery::not_sent;
+  Delivery delivery = Delivery::answered;
   HttpAnswer answer;
   std::string problem;  // For a person, when not answered: "connection refused".
 };
 
 struct HttpTimeouts {
   milliseconds connect{1'000};
-  milliseconds whole{10'000};  // From the first byte sent to the last byte received.
+  milliseconds whole{10'000};  // One wait for the network, and the whole body of the answer.
 };
 
 class HttpConnection {
  public:
   virtual ~HttpConnection() = default;
   // Connects when needed. After any outcome but `answered` the connection is closed.
-  virtual HttpOutcome exchange(const HttpRequest& request, const HttpTimeouts& timeouts) = 0;
+  virtual HttpOutcome exchange(HttpRequest request, const HttpTimeouts& timeouts) = 0;
   // Breaks off what is going on and whatever would follow: exchange() returns at once.
   virtual void stop() = 0;
 };

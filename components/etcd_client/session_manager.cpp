@@ -33,7 +33,7 @@ HandshakeResult handshake(const wire::ClientIdentity& identity, const std::strin
   request.method = "POST";
   request.target = "/v1/session";
   request.body = started->message1();
-  const HttpOutcome outcome = connection.exchange(request, timeouts);
+  const HttpOutcome outcome = connection.exchange(std::move(request), timeouts);
   if (outcome.delivery != Delivery::answered) {
     return failed({base::ErrorCode::unavailable, outcome.problem}, true);
   }
@@ -80,6 +80,7 @@ HandshakeResult SessionManager::run(Slot& slot, HttpConnection& connection,
   const std::lock_guard lock(slot.mutex);
   slot.session = result.session;
   slot.last_failure = result.failure;
+  if (result.session) slot.welcome = result.welcome;
   slot.running = false;
   ++slot.handshakes;
   slot.finished.notify_all();
@@ -110,6 +111,12 @@ void SessionManager::drop(std::size_t endpoint, const Session& bad) {
   Slot& slot = *slots_[endpoint];
   const std::lock_guard lock(slot.mutex);
   if (slot.session == bad) slot.session.reset();
+}
+
+std::optional<wire::HandshakeWelcome> SessionManager::welcome(std::size_t endpoint) const {
+  Slot& slot = *slots_[endpoint];
+  const std::lock_guard lock(slot.mutex);
+  return slot.welcome;
 }
 
 }  // namespace mlguard::etcd_client

@@ -50,6 +50,8 @@ class SessionManager {
                       const HttpTimeouts& timeouts, const Canceller& canceller);
   // Forgets `bad`, unless it has been replaced already.
   void drop(std::size_t endpoint, const Session& bad);
+  // What the endpoint said in its last handshake.
+  std::optional<wire::HandshakeWelcome> welcome(std::size_t endpoint) const;
 
  private:
   struct Slot {
@@ -59,6 +61,7 @@ class SessionManager {
     bool running = false;           // A thread is in its handshake.
     std::uint64_t handshakes = 0;   // Finished ones.
     HandshakeFailure last_failure;  // Of the last one, when `session` is empty.
+    std::optional<wire::HandshakeWelcome> welcome;
   };
   HandshakeResult run(Slot& slot, HttpConnection& connection, const HttpTimeouts& timeouts);
   HandshakeResult wait(Slot& slot, std::unique_lock<std::mutex>& lock, const HttpTimeouts& timeouts,
