@@ -85,8 +85,7 @@ Table detection_table(const Context& context, const std::vector<TextRow>& rows) 
   return table;
 }
 
-base::Result<std::string> detections_target(const Context& context, const Options& options,
-                                            std::uint64_t after) {
+base::Result<std::string> detections_target(const Options& options, std::uint64_t after) {
   const std::size_t limit = options.follow && after > 0 ? kFollowRows : options.limit;
   std::string target = "/v1/detections?limit=" + std::to_string(limit);
   if (after > 0) target += "&after=" + std::to_string(after);
@@ -105,7 +104,7 @@ base::Status run_detections(Context& context, const Options& options) {
   std::uint64_t after = options.after;
   Header header = Header::shown;
   while (true) {
-    auto target = detections_target(context, options, after);
+    auto target = detections_target(options, after);
     if (!target.ok()) return target.error();
     auto answer = context.get(*target);
     if (!answer.ok()) return answer.error();
