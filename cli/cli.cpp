@@ -1,7 +1,7 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cerrno>
 #include <ostream>
 
 #include "base/clock.h"
@@ -32,6 +32,8 @@ int finish(Context& context, const base::Status& status) {
   if (status.ok()) {
     // A full disk behind a redirection must not look like success.
     if (streams.out.good()) return number(ExitCode::ok);
+    // The reader has seen enough (`ml-guard changes | head`): nothing to complain about.
+    if (errno == EPIPE) return number(ExitCode::failed);
     print_error(streams, Color::off, "the output could not be written", "");
     return number(ExitCode::failed);
   }

@@ -33,9 +33,14 @@ base::Status Context::resolve() {
   return {};
 }
 
-base::Error Context::no_server() const {
-  return {base::ErrorCode::unavailable, kReasonNoServer,
-          "no etcd-server answers at " + joined(settings_.endpoints, ", ")};
+base::Status Context::check_server() const {
+  if (any_endpoint_listens(settings_.endpoints, kConnectTimeout)) return {};
+  return base::Error{base::ErrorCode::unavailable, kReasonNoServer,
+                     "no etcd-server answers at " + joined(settings_.endpoints, ", ")};
+}
+
+void Context::allow_time(std::chrono::milliseconds at_least) {
+  if (!flags_.timeout) settings_.timeout = std::max(settings_.timeout, at_least);
 }
 
 base::Result<std::string> Context::credential_path() const {
@@ -44,7 +49,7 @@ base::Result<std::string> Context::credential_path() const {
     // A file that is there but not readable is reported as that when it is opened.
     if (access(path.c_str(), F_OK) == 0) return path;
   }
-  if (!any_endpoint_listens(settings_.endpoints, kConnectTimeout)) return no_server();
+  if (const auto listens = check_server(); !listens.ok()) return listens.error();
   return base::Error{
       base::ErrorCode::unauthenticated, kReasonNoCredential,
       "this machine is not enrolled: there is no credential at " + joined(paths, " or ")};
@@ -62,8 +67,7 @@ etcd_client::ClientOptions Context::client_options() const {
 base::Result<std::unique_ptr<etcd_client::Client>> Context::open_client() const {
   auto path = credential_path();
   if (!path.ok()) return path.error();
-  // An agent waits for its server to come back; a person wants to know at once that it is gone.
-  if (!any_endpoint_listens(settings_.endpoints, kConnectTimeout)) return no_server();
+  if (const auto listens = check_server(); !listens.ok()) return listens.error();
   etcd_client::ClientOptions options = client_options();
   options.credential_path = *path;
   return etcd_client::Client::open(options);

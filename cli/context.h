@@ -5,6 +5,7 @@
 // Threads: not for sharing, but for open_client(), settings() and now_ms().
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,6 +46,11 @@ class Context {
   // listens either: then that is the first thing to mend.
   base::Result<std::string> credential_path() const;
 
+  // Error: no_server. An agent waits for its server to come back; a person wants to know at once
+  // that it is gone.
+  base::Status check_server() const;
+  // For calls that take long by their nature, unless --timeout says otherwise. Before client().
+  void allow_time(std::chrono::milliseconds at_least);
   // Opened at the first use.
   base::Result<etcd_client::Client*> client();
   // One more, with a connection of its own.
@@ -75,8 +81,6 @@ class Context {
   base::Result<bool> confirm(std::string_view question);
 
  private:
-  base::Error no_server() const;
-
   Streams& streams_;
   const Environment& environment_;
   const base::Clock& clock_;

@@ -148,14 +148,24 @@ void Table::add_row(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
+std::size_t Table::natural_width(std::size_t column) const {
+  std::size_t width = display_width(columns_[column].header);
+  for (const auto& row : rows_) width = std::max(width, display_width(row[column].text));
+  return least_widths_.empty() ? width : std::max(width, least_widths_[column]);
+}
+
+void Table::line_up(std::vector<std::size_t>& widths) {
+  least_widths_ = widths;
+  widths.clear();
+  for (std::size_t i = 0; i < columns_.size(); ++i) widths.push_back(natural_width(i));
+}
+
 std::vector<std::size_t> Table::widths(std::size_t columns_max) const {
   std::vector<std::size_t> widths;
   std::size_t total = columns_.empty() ? 0 : (columns_.size() - 1) * kColumnGap;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = display_width(columns_[i].header);
-    for (const auto& row : rows_) width = std::max(width, display_width(row[i].text));
-    widths.push_back(width);
-    total += width;
+    widths.push_back(natural_width(i));
+    total += widths.back();
   }
   // The last of the shrinking columns gives first: the most important ones stand on the left.
   for (std::size_t i = columns_.size(); i-- > 0 && columns_max != kNoColumnLimit;) {
@@ -196,8 +206,12 @@ std::string Table::render_header(std::size_t columns_max, Color color) const {
 }
 
 std::string Table::render(std::size_t columns_max, Color color) const {
+  return render_header(columns_max, color) + render_rows(columns_max, color);
+}
+
+std::string Table::render_rows(std::size_t columns_max, Color color) const {
   const auto fitted = widths(columns_max);
-  std::string out = render_header(columns_max, color);
+  std::string out;
   for (const auto& row : rows_) out += render_line(row, fitted, color);
   return out;
 }

@@ -61,6 +61,9 @@ class Table {
   // REQUIRES: as many cells as columns.
   void add_row(std::vector<Cell> cells);
   bool empty() const { return rows_.empty(); }
+  // Rows that come later (--follow) line up with those before: `widths` holds each column's widest
+  // cell so far, and is widened by this table's.
+  void line_up(std::vector<std::size_t>& widths);
 
   // With a header, columns two spaces apart; shrinking columns are cut with ".." so that no line
   // is wider than `columns_max`.
@@ -68,14 +71,18 @@ class Table {
   // One row a line, tab between cells, no header, nothing cut.
   std::string render_raw() const;
   std::string render_header(std::size_t columns_max, Color color) const;
+  std::string render_rows(std::size_t columns_max, Color color) const;
 
  private:
   std::vector<std::size_t> widths(std::size_t columns_max) const;
   std::string render_line(const std::vector<Cell>& cells, const std::vector<std::size_t>& widths,
                           Color color) const;
 
+  std::size_t natural_width(std::size_t column) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
+  std::vector<std::size_t> least_widths_;
 };
 
 // "2026-11-23T23:05:28Z" (or with .123) as milliseconds; 0 for empty text and for what is no time.

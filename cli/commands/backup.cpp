@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <ostream>
 
 #include "base/files.h"
@@ -18,6 +19,9 @@ namespace {
 
 constexpr std::uint64_t kPieceBytes = 1024 * 1024;
 constexpr mode_t kPrivateFileMode = 0600;  // the state holds configurations, and they hold secrets
+
+// Both read the whole state.
+constexpr std::chrono::minutes kTimeAllowed{10};
 
 struct Options {
   std::string file;
@@ -130,6 +134,7 @@ base::Status run_backup(Context& context, const Options& options) {
     return base::Error{base::ErrorCode::conflict, "exists",
                        options.file + " is there already; choose another name, or add --force"};
   }
+  context.allow_time(kTimeAllowed);
   auto file = PartialFile::create(options.file);
   if (!file.ok()) return file.error();
   auto backup = request_backup(context);
@@ -157,6 +162,7 @@ base::Status run_backup(Context& context, const Options& options) {
 }
 
 base::Status run_verify(Context& context) {
+  context.allow_time(kTimeAllowed);
   auto report = context.get("/v1/verify");
   if (!report.ok()) return report.error();
   const std::string problems = field_of(*report, "problems");

@@ -39,23 +39,34 @@ void add_limit(CLI::App& app, const std::shared_ptr<Options>& options) {
   app.add_option("-n,--limit", options->limit, "At most so many (default: 30)")->type_name("N");
 }
 
-// Rows of a table, or lines of JSON; while following, without the header again.
-enum class Header { shown, left_out };
+// Pages of rows, one below the other: a header over the first only, and columns that line up.
+class PageWriter {
+ public:
+  PageWriter(Context& context, std::string list, std::string when_empty)
+      : context_(context), list_(std::move(list)), when_empty_(std::move(when_empty)) {}
 
-void print_rows(Context& context, const Table& table, const std::string& json,
-                const std::string& list, Header header, std::string_view when_empty) {
-  if (context.json()) {
-    for (const std::string& line : json_lines_of(json, list)) context.out() << line << "\n";
-  } else if (header == Header::shown) {
-    context.print(table, when_empty);
-  } else if (!table.empty()) {
-    const std::string text =
-        context.raw() ? table.render_raw()
-                      : table.render(context.columns_max(), context.settings().out_color);
-    context.out() << (context.raw() ? text : text.substr(text.find('\n') + 1));
+  void write(Table table, const std::string& json) {
+    table.line_up(widths_);
+    if (context_.json()) {
+      for (const std::string& line : json_lines_of(json, list_)) context_.out() << line << "\n";
+    } else if (first_) {
+      context_.print(table, when_empty_);
+    } else if (context_.raw()) {
+      context_.out() << table.render_raw();
+    } else {
+      context_.out() << table.render_rows(context_.columns_max(), context_.settings().out_color);
+    }
+    first_ = false;
+    context_.out().flush();
   }
-  context.out().flush();
-}
+
+ private:
+  Context& context_;
+  std::string list_;
+  std::string when_empty_;
+  std::vector<std::size_t> widths_;
+  bool first_ = true;
+};
 
 // ---- detections
 
@@ -102,7 +113,8 @@ base::Result<std::string> detections_target(const Options& options, std::uint64_
 
 base::Status run_detections(Context& context, const Options& options) {
   std::uint64_t after = options.after;
-  Header header = Header::shown;
+  PageWriter writer(context, "detections",
+                    "no detections: nothing suspicious was seen, or no ml-detector runs yet");
   while (true) {
     auto target = detections_target(options, after);
     if (!target.ok()) return target.error();
@@ -114,10 +126,8 @@ base::Status run_detections(Context& context, const Options& options) {
       context.out() << pretty_json(*answer);
       return {};
     }
-    print_rows(context, detection_table(context, *rows), *answer, "detections", header,
-               "no detections: nothing suspicious was seen, or no ml-detector runs yet");
+    writer.write(detection_table(context, *rows), *answer);
     if (!options.follow || !context.out().good()) return {};
-    header = Header::left_out;
     for (const TextRow& row : *rows) after = std::max(after, to_number(row[0]));
     std::this_thread::sleep_for(kDetectionPollInterval);
   }
@@ -190,7 +200,7 @@ base::Status run_changes(Context& context, const Options& options) {
     if (!from.ok()) return from.error();
     after = *from;
   }
-  Header header = Header::shown;
+  PageWriter writer(context, "changes", "no changes yet");
   bool waiting = false;
   while (true) {
     std::string target = waiting ? "/v1/watch" : "/v1/changes";
@@ -206,9 +216,8 @@ base::Status run_changes(Context& context, const Options& options) {
       context.out() << pretty_json(*answer);
       return {};
     }
-    print_rows(context, change_table(*rows), *answer, "changes", header, "no changes yet");
+    writer.write(change_table(*rows), *answer);
     if (!options.follow || !context.out().good()) return {};
-    header = Header::left_out;
     after = std::max(after, to_number(field_of(*answer, "revision")));
     waiting = true;
   }

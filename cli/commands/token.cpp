@@ -156,6 +156,7 @@ base::Status run_enroll(Context& context, const Options& options) {
                            " is there already: this machine is enrolled. Add --force to "
                            "replace it, or --credentials FILE to keep both"};
   }
+  if (const auto listens = context.check_server(); !listens.ok()) return listens;
   const std::size_t slash = path.rfind('/');
   if (slash != std::string::npos && slash > 0) {
     const auto made = base::make_folders(path.substr(0, slash), kPrivateFolderMode);

@@ -28,6 +28,17 @@ TEST(OutputTest, ShrinkingColumnsKeepTheTableOnTheTerminal) {
             std::string::npos);
 }
 
+TEST(OutputTest, RowsThatComeLaterLineUpWithThoseBefore) {
+  std::vector<std::size_t> widths;
+  Table first({text_column("WHO"), text_column("X")});
+  first.add_row({std::string("somebody"), std::string("1")});
+  first.line_up(widths);
+  Table second({text_column("WHO"), text_column("X")});
+  second.add_row({std::string("me"), std::string("2")});
+  second.line_up(widths);
+  EXPECT_EQ(second.render_rows(kNoColumnLimit, Color::off), "me        2\n");
+}
+
 TEST(OutputTest, RawRowsHaveTabsNoHeaderAndNoAges) {
   Table table({text_column("NAME"), age_column("AGE"), text_column("X")});
   table.add_row({std::string("a"), std::string("3 s ago"), std::string("tab\there")});
