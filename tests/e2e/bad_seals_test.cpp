@@ -234,7 +234,7 @@ TEST_F(BadSealsTest, EachRoleIsRefusedWhatIsNotItsOwn) {
       {firewall, "GET", "/v1/config/sniffer", {}},
       {firewall, "POST", "/v1/detections", {{}, "{\"detections\":[]}"}},
       {firewall, "POST", "/register", registration("sniffer")},
-      {firewall, "DELETE", "/components/sniffer", {}},
+      {firewall, "DELETE", "/v1/components/sniffer", {}},
   };
   for (const Case& one : cases) {
     const auto answer = one.who.call(one.method, one.target, one.message);
