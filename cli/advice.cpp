@@ -17,12 +17,14 @@ struct Advice {
 // By the reasons of docs/wire-format.md. A line with '%' is skipped when there is no subject.
 const std::vector<Advice>& table() {
   static const std::vector<Advice> advice = {
-      {kReasonNoCredential, "ml-guard enroll TOKEN   (on the server: ml-guard token create --role "
-                            "operator)"},
+      {kReasonNoCredential,
+       "ml-guard enroll TOKEN   (on the server: ml-guard token create --role "
+       "operator)"},
       {"unsafe_mode", "chmod 600 FILE   (and ask who could have read it)"},
       {"bad_credential", "ml-guard enroll TOKEN"},
-      {"not_enrolled", "ml-guard enroll TOKEN   (on the server: ml-guard token create --role "
-                       "operator)"},
+      {"not_enrolled",
+       "ml-guard enroll TOKEN   (on the server: ml-guard token create --role "
+       "operator)"},
       {"handshake_failed", "ml-guard enroll TOKEN   (this credential is of another cluster)"},
       {"token_used", "ml-guard token create --role ROLE   (on the server)"},
       {"token_expired", "ml-guard token create --role ROLE   (on the server)"},

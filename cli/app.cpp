@@ -25,8 +25,7 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
       ->type_name("HOST:PORT,...");
   app.add_option("--credentials", flags.credentials, "Credential file to authenticate with")
       ->type_name("FILE");
-  app.add_option("-o,--output", flags.output,
-                 "For people, for programs, or bare lines and bytes")
+  app.add_option("-o,--output", flags.output, "For people, for programs, or bare lines and bytes")
       ->type_name("table|json|raw");
   app.add_option("--color", flags.color, "Colours; by default only on a terminal without NO_COLOR")
       ->type_name("auto|always|never");
@@ -134,8 +133,8 @@ Complaint complain(const CLI::App& root, const std::vector<std::string>& argumen
     }
     if (visible_subcommands(*app).empty()) continue;
     // "help" is known though not listed.
-    const auto found = app->get_subcommands(
-        [&](const CLI::App* sub) { return sub->get_name() == word; });
+    const auto found =
+        app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == word; });
     if (found.empty()) return unknown_command(*app, word);
     app = found.front();
   }

@@ -33,19 +33,21 @@ base::Status Context::resolve() {
   return {};
 }
 
+base::Error Context::no_server() const {
+  return {base::ErrorCode::unavailable, kReasonNoServer,
+          "no etcd-server answers at " + joined(settings_.endpoints, ", ")};
+}
+
 base::Result<std::string> Context::credential_path() const {
   const auto& paths = settings_.credential_paths;
   for (const std::string& path : paths) {
     // A file that is there but not readable is reported as that when it is opened.
     if (access(path.c_str(), F_OK) == 0) return path;
   }
-  if (!any_endpoint_listens(settings_.endpoints, kConnectTimeout)) {
-    return base::Error{base::ErrorCode::unavailable, kReasonNoServer,
-                       "no etcd-server answers at " + joined(settings_.endpoints, ", ")};
-  }
-  return base::Error{base::ErrorCode::unauthenticated, kReasonNoCredential,
-                     "this machine is not enrolled: there is no credential at " +
-                         joined(paths, " or ")};
+  if (!any_endpoint_listens(settings_.endpoints, kConnectTimeout)) return no_server();
+  return base::Error{
+      base::ErrorCode::unauthenticated, kReasonNoCredential,
+      "this machine is not enrolled: there is no credential at " + joined(paths, " or ")};
 }
 
 etcd_client::ClientOptions Context::client_options() const {
@@ -60,6 +62,8 @@ etcd_client::ClientOptions Context::client_options() const {
 base::Result<std::unique_ptr<etcd_client::Client>> Context::open_client() const {
   auto path = credential_path();
   if (!path.ok()) return path.error();
+  // An agent waits for its server to come back; a person wants to know at once that it is gone.
+  if (!any_endpoint_listens(settings_.endpoints, kConnectTimeout)) return no_server();
   etcd_client::ClientOptions options = client_options();
   options.credential_path = *path;
   return etcd_client::Client::open(options);

@@ -75,6 +75,8 @@ class Context {
   base::Result<bool> confirm(std::string_view question);
 
  private:
+  base::Error no_server() const;
+
   Streams& streams_;
   const Environment& environment_;
   const base::Clock& clock_;

@@ -25,7 +25,7 @@ struct ExitCodeMeaning {
 const std::vector<ExitCodeMeaning>& exit_code_meanings();
 
 // Reasons that the CLI itself gives; what the server may answer stands in docs/wire-format.md.
-inline constexpr const char* kReasonUsage = "usage";                // bad flags or arguments
+inline constexpr const char* kReasonUsage = "usage";                 // bad flags or arguments
 inline constexpr const char* kReasonNoCredential = "no_credential";  // nothing to authenticate with
 inline constexpr const char* kReasonNoServer = "no_server";          // nobody listens
 

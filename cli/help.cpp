@@ -104,7 +104,8 @@ std::pair<std::string, std::string> option_words(const CLI::Option& option) {
 }
 
 std::string root_help(const CLI::App& root) {
-  std::string out = "ml-guard COMMAND [ARGUMENTS] [FLAGS]: see and change what guards the network\n";
+  std::string out =
+      "ml-guard COMMAND [ARGUMENTS] [FLAGS]: see and change what guards the network\n";
   const char* last_group = "";
   for (const Command& command : commands()) {
     const char* group = to_string(command.group);
@@ -123,10 +124,11 @@ std::string root_help(const CLI::App& root) {
     out += line + "\n";
     last_group = group;
   }
-  out += "flags  --endpoints HOST:PORT,..  --credentials FILE  -o, --output table|json|raw\n"
-         "       --timeout 10s  --color auto|always|never  -q, --quiet  -V, --version\n"
-         "try    ml-guard status; ml-guard config put sniffer FILE; ml-guard rules add CIDR\n"
-         "more   ml-guard COMMAND --help; man ml-guard (exit codes, files, environment)\n";
+  out +=
+      "flags  --endpoints HOST:PORT,..  --credentials FILE  -o, --output table|json|raw\n"
+      "       --timeout 10s  --color auto|always|never  -q, --quiet  -V, --version\n"
+      "try    ml-guard status; ml-guard config put sniffer FILE; ml-guard rules add CIDR\n"
+      "more   ml-guard COMMAND --help; man ml-guard (exit codes, files, environment)\n";
   return out;
 }
 

@@ -1,8 +1,7 @@
 #include "cli/json_edit.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/exit_code.h"
@@ -116,8 +115,8 @@ std::optional<std::size_t> parse_index(const std::string& step) {
 
 // Where the walk along a path ended.
 struct Found {
-  Span value;              // The deepest value that exists.
-  std::size_t steps = 0;   // How many steps lead to it.
+  Span value;             // The deepest value that exists.
+  std::size_t steps = 0;  // How many steps lead to it.
 };
 
 const Child* child_at(const std::vector<Child>& children, const std::string& step, bool is_object) {
@@ -172,8 +171,7 @@ std::string append_child(std::string_view document, const Walker& walker, Span c
     return out;
   }
   const std::size_t first = children.front().whole.begin;
-  const std::string_view indent =
-      document.substr(container.begin + 1, first - container.begin - 1);
+  const std::string_view indent = document.substr(container.begin + 1, first - container.begin - 1);
   const std::size_t end = children.back().whole.end;
   out = document.substr(0, end);
   out += ",";
@@ -253,8 +251,8 @@ base::Result<std::string> set_value(std::string_view document, const std::vector
         return append_child(document, walker, found.value, value);
       }
       return Error{ErrorCode::invalid_argument, "bad_path",
-                   describe(path, found.steps) + " is an array of " + std::to_string(size) +
-                       "; '" + step + "' is not an index in it ('-' appends)"};
+                   describe(path, found.steps) + " is an array of " + std::to_string(size) + "; '" +
+                       step + "' is not an index in it ('-' appends)"};
     }
     default:
       return Error{ErrorCode::invalid_argument, "bad_path",

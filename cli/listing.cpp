@@ -94,8 +94,8 @@ std::string pretty_json(std::string_view json) {
 std::string json_object(const std::vector<JsonField>& fields) {
   Json object = Json::object();
   for (const JsonField& field : fields) {
-    object[field.key] = field.kind == JsonField::Kind::literal ? parse(field.value)
-                                                               : Json(field.value);
+    object[field.key] =
+        field.kind == JsonField::Kind::literal ? parse(field.value) : Json(field.value);
   }
   return dump(object);
 }

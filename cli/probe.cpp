@@ -35,7 +35,8 @@ HostPort split(std::string endpoint) {
 }
 
 bool connects(const addrinfo& address, std::chrono::milliseconds timeout) {
-  const base::UniqueFd fd(::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const base::UniqueFd fd(
+      ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return false;
   if (::connect(fd.get(), address.ai_addr, address.ai_addrlen) == 0) return true;
   if (errno != EINPROGRESS) return false;
@@ -63,9 +64,8 @@ bool listens(const std::string& endpoint, std::chrono::milliseconds timeout) {
 
 bool any_endpoint_listens(const std::vector<std::string>& endpoints,
                           std::chrono::milliseconds timeout_each) {
-  return std::any_of(endpoints.begin(), endpoints.end(), [&](const std::string& endpoint) {
-    return listens(endpoint, timeout_each);
-  });
+  return std::any_of(endpoints.begin(), endpoints.end(),
+                     [&](const std::string& endpoint) { return listens(endpoint, timeout_each); });
 }
 
 bool all_local(const std::vector<std::string>& endpoints) {
