@@ -75,11 +75,13 @@ Status IdleAgents::connect(std::size_t count, const std::vector<wire::JoinToken>
   return first;
 }
 
-Status IdleAgents::poll_all(const std::string& resource, std::uint64_t revision, int wait_s) {
+Status IdleAgents::poll_all(std::uint64_t revision, int wait_s) {
+  bool global = false;
   for (Agent& agent : agents_) {
-    const std::string own = resource == "%" ? "config/" + agent.name : resource;
-    const std::string target = "/v1/watch?after=" + std::to_string(revision) + "&resource=" + own +
-                               "&wait=" + std::to_string(wait_s) + "s";
+    const std::string watched = global ? "config/global" : "config/" + agent.name;
+    global = !global;
+    const std::string target = "/v1/watch?after=" + std::to_string(revision) +
+                               "&resource=" + watched + "&wait=" + std::to_string(wait_s) + "s";
     const auto request = agent.channel->seal("GET", target, {});
     if (!request) return request.error();
     if (!agent.connection->send(support::sealed_http("GET", target, request->sealed))) {

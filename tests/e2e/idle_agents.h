@@ -23,9 +23,9 @@ class IdleAgents {
   // and stay connected. Several threads share the work.
   base::Status connect(std::size_t count, const std::vector<wire::JoinToken>& tokens,
                        std::size_t uses_per_token);
-  // All of them ask for changes of `resource` ("%" stands for the agent's own name) after
-  // `revision`, and wait.
-  base::Status poll_all(const std::string& resource, std::uint64_t revision, int wait_s);
+  // All of them wait for changes after `revision`: every other one of its own configuration, the
+  // rest of the global one.
+  base::Status poll_all(std::uint64_t revision, int wait_s);
   // Takes what has been answered, for at most `timeout_ms` or until `wanted` answers are there.
   // Every answer must open and be a 200; the first that is not is the error.
   base::Result<std::size_t> take_answers(std::size_t wanted, std::int64_t timeout_ms);
