@@ -125,23 +125,42 @@ TEST_F(ShutdownTest, AStoppedAgentUnregisters) {
 TEST_F(ShutdownTest, AConfigurationChangedByTheOperatorReachesItsAgentAndIsReportedAsApplied) {
   const support::Process sniffer = start_agent("sniffer", "sniffer");
   ASSERT_TRUE(wait_until([&] { return health_of("sniffer") == "healthy"; })) << sniffer.err();
-  support::write_text(folder_ / "new.json", "{\"sampling\": 16}");
-  const support::CommandResult put =
-      support::ml_guard(server_, {"config", "put", "sniffer", folder_ / "new.json"});
-  ASSERT_TRUE(put.exit.ok()) << put.err;
   const auto admin = operator_client();
   ASSERT_TRUE(admin);
-  const auto active = admin->get_config("sniffer");
-  ASSERT_TRUE(active.ok());
+  // It has uploaded its default by itself, since there was none.
+  ASSERT_TRUE(wait_until([&] { return admin->get_config("sniffer").ok(); })) << sniffer.err();
+  const auto applied = [&] {
+    const auto list = admin->call({"GET", "/v1/applied", "", {}});
+    const auto active = admin->get_config("sniffer");
+    return list.ok() && active.ok() && list->body.find(active->sha256) != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(applied, 6'000, 50)) << sniffer.err();
+
+  const support::CommandResult set =
+      support::ml_guard(server_, {"config", "set", "sniffer", "capture.sample_one_in", "16"});
+  ASSERT_TRUE(set.exit.ok()) << set.err;
+  EXPECT_EQ(admin->get_config("sniffer")->version, 2u);
   // Within a heartbeat's interval: five seconds.
-  const std::string wanted = active->sha256;
+  EXPECT_TRUE(wait_until(applied, 6'000, 50)) << sniffer.err();
+  EXPECT_EQ(json_at(page("/health"), "/components/sniffer/status"), "healthy");
+}
+
+TEST_F(ShutdownTest, AConfigurationThatTheAgentCannotUseIsReportedAndTheLastGoodOneStays) {
+  const support::Process sniffer = start_agent("sniffer", "sniffer");
+  const auto admin = operator_client();
+  ASSERT_TRUE(admin);
+  ASSERT_TRUE(wait_until([&] { return admin->get_config("sniffer").ok(); })) << sniffer.err();
+  ASSERT_TRUE(
+      support::ml_guard(server_, {"config", "set", "sniffer", "capture.sample_one_in", "-3"})
+          .exit.ok());
   EXPECT_TRUE(wait_until(
       [&] {
-        const auto applied = admin->call({"GET", "/v1/applied", "", {}});
-        return applied.ok() && applied->body.find(wanted) != std::string::npos;
+        const support::CommandResult shown =
+            support::ml_guard(server_, {"component", "get", "sniffer"});
+        return shown.out.find("degraded") != std::string::npos;
       },
-      6'000, 50))
-      << sniffer.err();
+      12'000, 200))
+      << page("/components/sniffer");
 }
 
 }  // namespace
