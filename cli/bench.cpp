@@ -18,6 +18,8 @@ using etcd_client::Client;
 // How long the writer of a watch load waits until all watchers have seen a version.
 constexpr std::chrono::seconds kWatchDelayMax{5};
 constexpr std::size_t kRunIdBytes = 3;
+// The server takes a component's kind from its name, so the heartbeats come from "sniffers".
+constexpr const char* kHeartbeatPrefix = "sniffer-";
 
 std::atomic<bool> interrupted = false;
 
@@ -135,7 +137,7 @@ std::unique_ptr<Load> make_load(const BenchOptions& options, Client& client,
   if (options.operation == "get") {
     return std::make_unique<GetLoad>(client, name, options.size_bytes);
   }
-  return std::make_unique<HeartbeatLoad>(client, name);
+  return std::make_unique<HeartbeatLoad>(client, kHeartbeatPrefix + name);
 }
 
 void repeat(Worker& worker, Clock::time_point until) {

@@ -39,7 +39,8 @@ struct BenchResult {
 
 using OpenClient = std::function<base::Result<std::unique_ptr<etcd_client::Client>>()>;
 
-// Everything it makes is called bench-… and is removed at the end. Errors: whatever keeps the load
+// Everything it makes is called bench-… (components: sniffer-bench-…) and is removed at the end.
+// Components are unregistered, never removed: that would revoke the operator's own key. Errors: whatever keeps the load
 // from beginning; single failures later are counted. Ctrl-C ends it early, and it still cleans up.
 base::Result<BenchResult> run_bench(const BenchOptions& options, const OpenClient& open_client);
 

@@ -18,7 +18,7 @@ const std::vector<ExitCodeMeaning>& exit_code_meanings() {
 ExitCode exit_code_of(const base::Error& error) {
   using base::ErrorCode;
   // Reasons first: they are finer than the codes.
-  if (error.reason == kReasonUsage) return ExitCode::usage;
+  if (error.reason == kReasonUsage || error.reason == "invalid_endpoint") return ExitCode::usage;
   if (error.reason == kReasonNoCredential) return ExitCode::not_permitted;
   switch (error.code) {
     case ErrorCode::unavailable: return ExitCode::unreachable;

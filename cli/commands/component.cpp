@@ -27,7 +27,7 @@ base::Status run_get(Context& context, const Options& options) {
     return {};
   }
   for (const char* key : {"name", "role", "status", "last_heartbeat", "registered_at", "version",
-                          "address", "instance_id"}) {
+                          "address", "instance_id", "config_version"}) {
     const std::string value = harmless(field_of(*answer, key));
     if (context.raw()) {
       context.out() << key << "\t" << value << "\n";

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <thread>
 
+#include "base/model.h"
 #include "base/time_format.h"
 #include "cli/command.h"
 #include "cli/context.h"
@@ -16,6 +17,9 @@ namespace {
 
 constexpr std::chrono::seconds kDetectionPollInterval{1};
 constexpr std::int64_t kLongPollMsMax = 5'000;
+// While following, a page takes a whole write: a smaller one could end between two detections of
+// one revision, and the next page begins behind that.
+constexpr std::size_t kFollowRows = base::kDetectionsPerWriteMax;
 
 struct Options {
   std::size_t limit = 30;
@@ -83,7 +87,8 @@ Table detection_table(const Context& context, const std::vector<TextRow>& rows) 
 
 base::Result<std::string> detections_target(const Context& context, const Options& options,
                                             std::uint64_t after) {
-  std::string target = "/v1/detections?limit=" + std::to_string(options.limit);
+  const std::size_t limit = options.follow && after > 0 ? kFollowRows : options.limit;
+  std::string target = "/v1/detections?limit=" + std::to_string(limit);
   if (after > 0) target += "&after=" + std::to_string(after);
   if (!options.kind.empty()) target += "&kind=" + url_encode(options.kind);
   if (!options.source.empty()) target += "&source_ip=" + url_encode(options.source);
@@ -91,7 +96,7 @@ base::Result<std::string> detections_target(const Context& context, const Option
     auto since = base::parse_duration_ms(options.since);
     if (!since.ok())
       return usage_error("--since '" + options.since + "' is not a duration: 1h, 7d");
-    target += "&since=" + url_encode(base::iso_time(context.now_ms() - *since));
+    target += "&since=" + std::to_string(*since) + "ms";
   }
   return target;
 }
@@ -115,10 +120,7 @@ base::Status run_detections(Context& context, const Options& options) {
     if (!options.follow || !context.out().good()) return {};
     header = Header::left_out;
     for (const TextRow& row : *rows) after = std::max(after, to_number(row[0]));
-    // With nothing seen so far, everything from the beginning is new.
-    if (rows->size() < options.limit || after == 0) {
-      std::this_thread::sleep_for(kDetectionPollInterval);
-    }
+    std::this_thread::sleep_for(kDetectionPollInterval);
   }
 }
 
@@ -164,13 +166,15 @@ Table change_table(const std::vector<TextRow>& rows) {
   return table;
 }
 
-// The newest `limit` changes begin behind this revision: every change has a revision of its own.
-base::Result<std::uint64_t> newest_from(Context& context, std::size_t limit) {
+// The newest `limit` changes begin behind this revision: every change has a revision of its own. Of
+// one resource, nobody knows where the newest begin: those come from the oldest on.
+base::Result<std::uint64_t> first_after(Context& context, const Options& options) {
   auto status = context.get("/status");
   if (!status.ok()) return status.error();
   const std::uint64_t revision = to_number(field_of(*status, "revision"));
   const std::uint64_t oldest = to_number(field_of(*status, "oldest_revision"));
-  const std::uint64_t from = revision > limit ? revision - limit : 0;
+  const bool newest = options.resource.empty() && revision > options.limit;
+  const std::uint64_t from = newest ? revision - options.limit : 0;
   return std::max(from, oldest > 0 ? oldest - 1 : 0);
 }
 
@@ -182,8 +186,8 @@ std::string wait_parameter(const Context& context) {
 
 base::Status run_changes(Context& context, const Options& options) {
   std::uint64_t after = options.after;
-  if (after == 0 && options.resource.empty()) {
-    auto from = newest_from(context, options.limit);
+  if (after == 0) {
+    auto from = first_after(context, options);
     if (!from.ok()) return from.error();
     after = *from;
   }
@@ -191,7 +195,8 @@ base::Status run_changes(Context& context, const Options& options) {
   bool waiting = false;
   while (true) {
     std::string target = waiting ? "/v1/watch" : "/v1/changes";
-    target += "?after=" + std::to_string(after) + "&limit=" + std::to_string(options.limit);
+    const std::size_t limit = waiting ? kFollowRows : options.limit;
+    target += "?after=" + std::to_string(after) + "&limit=" + std::to_string(limit);
     if (!options.resource.empty()) target += "&resource=" + url_encode(options.resource);
     if (waiting) target += "&wait=" + wait_parameter(context);
     auto answer = context.get(target);
@@ -206,7 +211,7 @@ base::Status run_changes(Context& context, const Options& options) {
     if (!options.follow || !context.out().good()) return {};
     header = Header::left_out;
     after = std::max(after, to_number(field_of(*answer, "revision")));
-    waiting = rows->size() < options.limit;
+    waiting = true;
   }
 }
 
@@ -236,7 +241,8 @@ void define_audit(CLI::App& app, Context& context) {
 void define_changes(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   add_limit(app, options);
-  app.add_option("--after", options->after, "Behind this revision (default: the newest)")
+  app.add_option("--after", options->after,
+                 "Behind this revision (default: the newest; with --resource, the oldest)")
       ->type_name("REVISION");
   app.add_option("--resource", options->resource, "Only config/sniffer, config/, rules, ...")
       ->type_name("NAME");

@@ -97,13 +97,6 @@ base::Status run_create(Context& context, const Options& options) {
   return {};
 }
 
-std::string token_state(const TextRow& row, std::int64_t now_ms) {
-  if (row[5] == "yes") return "revoked";
-  if (row[3] == "0") return "used";
-  const std::int64_t expires_ms = parse_iso_ms(row[4]);
-  return expires_ms != 0 && expires_ms <= now_ms ? "expired" : "active";
-}
-
 base::Status run_list(Context& context) {
   auto answer = context.get("/v1/tokens");
   if (!answer.ok()) return answer.error();
@@ -112,18 +105,17 @@ base::Status run_list(Context& context) {
     return {};
   }
   auto rows =
-      rows_of(*answer, "tokens", {"id", "role", "component", "uses_left", "expires_at", "revoked"});
+      rows_of(*answer, "tokens", {"id", "role", "component", "uses_left", "expires_at", "state"});
   if (!rows.ok()) return rows.error();
   Table table({text_column("ID"), text_column("ROLE"), shrinking_column("FOR"),
                number_column("USES LEFT"), text_column("EXPIRES"), text_column("STATE")});
   for (const TextRow& row : *rows) {
-    const std::string state = token_state(row, context.now_ms());
     table.add_row({row[0],
                    row[1],
                    row[2].empty() ? "any" : row[2],
                    row[3],
                    short_time(row[4]),
-                   {state, tone_of_word(state)}});
+                   {row[5], tone_of_word(row[5])}});
   }
   context.print(table, "no tokens: make one with  ml-guard token create --role sniffer");
   return {};
