@@ -150,6 +150,8 @@ class HttplibConnection final : public HttpConnection {
   void watch_socket(int fd) {
     const std::lock_guard lock(mutex_);
     socket_.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    // stop() came while httplib replaced a broken connection: let the first wait fail at once.
+    if (stopped_) client_.set_read_timeout(0);
   }
 
   // The status and headers; false for headers that are no answer of ours.

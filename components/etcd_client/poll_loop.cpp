@@ -14,6 +14,7 @@ namespace {
 
 constexpr milliseconds kPauseFirst{100};
 constexpr milliseconds kPauseMax{10'000};
+constexpr milliseconds kCancelAgain{10};
 // A server that answers long polls at once, again and again, is asked no faster than this.
 constexpr milliseconds kPollEvery{5};
 
@@ -26,12 +27,22 @@ PollLoop::~PollLoop() { stop(); }
 
 void PollLoop::stop() {
   assert(std::this_thread::get_id() != thread_.get_id());
-  canceller_.cancel();
-  const std::lock_guard lock(joining_);
+  std::unique_lock lock(joining_);
+  // Again and again: a connection that is just being made may not hear the first call.
+  do {
+    canceller_.cancel();
+  } while (!ended_.wait_for(lock, kCancelAgain, [this] { return has_ended_; }));
   if (thread_.joinable()) thread_.join();
 }
 
 void PollLoop::run() {
+  follow();
+  const std::lock_guard lock(joining_);
+  has_ended_ = true;
+  ended_.notify_all();
+}
+
+void PollLoop::follow() {
   std::minstd_rand random(std::random_device{}());
   milliseconds pause = kPauseFirst;
   while (!canceller_.cancelled()) {

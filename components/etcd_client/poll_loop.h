@@ -6,6 +6,7 @@
 // which the Canceller makes happen at once.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ class PollLoop {
 
  private:
   void run();
+  void follow();
   void report(const base::Status& status);
 
   const std::string what_;
@@ -38,6 +40,8 @@ class PollLoop {
   Canceller canceller_;
   std::string failing_reason_;  // The loop's thread only; empty while all is well.
   std::mutex joining_;
+  std::condition_variable ended_;
+  bool has_ended_ = false;  // Guarded by joining_.
   std::thread thread_;
 };
 

@@ -173,8 +173,21 @@ TEST_F(ClientTest, EnrolSpendsTheTokenAndWritesACredentialThatWorks) {
   EXPECT_FALSE(std::filesystem::exists(new_credential() + ".new"));
 }
 
+TEST_F(ClientTest, EnrolWhoseAnswerIsLostFindsThatItIsEnrolled) {
+  FakeServer& server = add_plain_server();
+  server.trust_only_enrolled();
+  const auto psk = wire::KeyPair::generate().secret;
+  server.expect_token("0123456789abcdef", psk);
+  server.inject({Fault::drop_after, Fault::no_session});
+  const auto enrolled = etcd_client::enrol(options(), token_text("0123456789abcdef", psk),
+                                           "sniffer", new_credential());
+  ASSERT_TRUE(enrolled.ok()) << enrolled.error().message;
+  EXPECT_TRUE(wire::load_credential(new_credential()).ok());
+}
+
 TEST_F(ClientTest, EnrolWithAUsedTokenLeavesNoFileBehind) {
   FakeServer& server = add_plain_server();
+  server.trust_only_enrolled();
   const auto enrolled = etcd_client::enrol(
       options(), token_text("0123456789abcdef", wire::KeyPair::generate().secret), "sniffer",
       new_credential());

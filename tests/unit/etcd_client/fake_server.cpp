@@ -154,6 +154,11 @@ void FakeServer::expect_token(std::string token_id, const wire::Key& psk) {
   tokens_[std::move(token_id)] = psk;
 }
 
+void FakeServer::trust_only_enrolled() {
+  const std::lock_guard lock(mutex_);
+  trusts_everyone_ = false;
+}
+
 void FakeServer::forget_sessions() {
   const std::lock_guard lock(mutex_);
   sessions_.clear();
@@ -216,7 +221,12 @@ bool FakeServer::answer_session(int fd, const Raw& raw) {
   wire::Key psk;
   const auto hello = wire::decode_hello(read->payload());
   if (!hello.ok()) return send_all(fd, plain_error(400, "bad_hello"));
-  if (!hello->token_id.empty()) {
+  const std::string key = read->client_public_key().hex();
+  const bool enrolled = enrolled_.count(key) != 0;
+  if (!enrolled && hello->token_id.empty() && !trusts_everyone_) {
+    return send_all(fd, plain_error(401, "not_enrolled"));
+  }
+  if (!enrolled && !hello->token_id.empty()) {
     const auto token = tokens_.find(hello->token_id);
     if (token == tokens_.end()) return send_all(fd, plain_error(403, "token_used"));
     psk = token->second;
@@ -227,6 +237,7 @@ bool FakeServer::answer_session(int fd, const Raw& raw) {
   if (!finished.ok()) return false;
   auto channel = std::make_shared<wire::ServerChannel>(std::move(finished->channel));
   sessions_[channel->session_id()] = channel;
+  if (!hello->token_id.empty()) enrolling_[channel->session_id()] = key;
   lock.unlock();
   return send_all(fd, http(200, "", finished->message2));
 }
@@ -279,6 +290,8 @@ bool FakeServer::answer_sealed(int fd, const Raw& raw) {
     {
       const std::lock_guard lock(mutex_);
       handled_.push_back(request);
+      const auto enrolling = enrolling_.find(sealed.session);
+      if (enrolling != enrolling_.end()) enrolled_.insert(enrolling->second);
     }
     answer = handler_(request);
   }

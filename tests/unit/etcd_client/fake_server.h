@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -65,6 +66,8 @@ class FakeServer {
   void refuse_handshakes(int status, std::string reason);
   // Clients that come with this token id need this psk.
   void expect_token(std::string token_id, const wire::Key& psk);
+  // From now on a client without token must have enrolled with one before.
+  void trust_only_enrolled();
   void forget_sessions();
   void slow_handshakes(int by_ms) { handshake_delay_ms_ = by_ms; }
 
@@ -100,6 +103,9 @@ class FakeServer {
   std::vector<FakeRequest> handled_;
   std::map<std::string, std::shared_ptr<wire::ServerChannel>> sessions_;
   std::map<std::string, wire::Key> tokens_;
+  bool trusts_everyone_ = true;
+  std::map<std::string, std::string> enrolling_;  // session → public key, hex
+  std::set<std::string> enrolled_;                // public keys, hex
   int refuse_status_ = 200;
   std::string refuse_reason_;
   std::vector<int> open_fds_;
