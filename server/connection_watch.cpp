@@ -2,6 +2,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -18,25 +19,33 @@ std::int64_t now_ms() {
   return now.tv_sec * 1'000LL + now.tv_nsec / 1'000'000;
 }
 
-// evhttp frees a bufferevent by taking its callbacks away and dropping its reference.
-bool let_go_by_evhttp(bufferevent* connection) {
+bool has_callbacks(bufferevent* connection) {
   bufferevent_data_cb read = nullptr;
   bufferevent_data_cb write = nullptr;
   bufferevent_event_cb event = nullptr;
   void* argument = nullptr;
   bufferevent_getcb(connection, &read, &write, &event, &argument);
-  return read == nullptr && write == nullptr && event == nullptr;
+  return read != nullptr || write != nullptr || event != nullptr;
 }
 
 }  // namespace
+
+// evhttp frees a bufferevent by taking its callbacks away and dropping its reference. One that is
+// only just being made has none yet.
+bool ConnectionWatch::let_go(Watched& watched) {
+  const bool held = has_callbacks(watched.connection);
+  watched.adopted = watched.adopted || held;
+  return watched.adopted && !held;
+}
 
 ConnectionWatch::~ConnectionWatch() {
   for (auto& [connection, watched] : watched_) release(*watched);
 }
 
 bufferevent* ConnectionWatch::make(event_base* base) {
-  // evhttp closes the socket itself, so the bufferevent must not.
-  bufferevent* connection = bufferevent_socket_new(base, -1, 0);
+  // The socket closes with the bufferevent, that is, when the watch has let go too: until then its
+  // events are registered, and its number must not be another connection's.
+  bufferevent* connection = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
   if (connection == nullptr) return nullptr;
   bufferevent_incref(connection);
   auto watched = std::make_unique<Watched>();
@@ -54,6 +63,8 @@ void ConnectionWatch::on_input(evbuffer* /*buffer*/, const evbuffer_cb_info* inf
   if (info->n_added == 0) return;
   auto& watched = *static_cast<Watched*>(argument);
   ConnectionWatch& self = *watched.owner;
+  // Nobody will read this any more.
+  if (let_go(watched)) bufferevent_disable(watched.connection, EV_READ);
   if (watched.request_since_ms == 0) watched.request_since_ms = now_ms();
   watched.request_bytes += info->n_added;
   self.counters_.bytes_in.fetch_add(info->n_added, std::memory_order_relaxed);
@@ -93,13 +104,24 @@ void ConnectionWatch::request_arrived(bufferevent* connection, std::uint64_t tic
   watched.ticket = ticket;
 }
 
+void ConnectionWatch::closing(bufferevent* connection) { closing_.push_back(connection); }
+
+void ConnectionWatch::release_closing() {
+  for (bufferevent* connection : std::exchange(closing_, {})) {
+    const auto found = watched_.find(connection);
+    if (found == watched_.end() || !let_go(*found->second)) continue;
+    release(*found->second);
+    watched_.erase(found);
+  }
+}
+
 void ConnectionWatch::request_answered(bufferevent* connection) {
   const auto found = watched_.find(connection);
   if (found != watched_.end()) found->second->pending_since_ms = 0;
 }
 
 void ConnectionWatch::cut(Watched& watched, std::atomic<std::uint64_t>& counter) {
-  if (watched.cut || let_go_by_evhttp(watched.connection)) return;
+  if (watched.cut || let_go(watched)) return;
   watched.cut = true;
   counter.fetch_add(1, std::memory_order_relaxed);
   shutdown(bufferevent_getfd(watched.connection), SHUT_RDWR);
@@ -116,7 +138,7 @@ void ConnectionWatch::release(Watched& watched) {
 
 void ConnectionWatch::release_closed() {
   for (auto at = watched_.begin(); at != watched_.end();) {
-    if (let_go_by_evhttp(at->first)) {
+    if (let_go(*at->second)) {
       release(*at->second);
       at = watched_.erase(at);
     } else {
@@ -161,7 +183,7 @@ std::vector<std::uint64_t> ConnectionWatch::find_gone() {
 
 bool ConnectionWatch::drained() const {
   for (const auto& [connection, watched] : watched_) {
-    if (watched->answer_bytes > 0 && !let_go_by_evhttp(connection)) return false;
+    if (watched->answer_bytes > 0 && !let_go(*watched)) return false;
   }
   return true;
 }

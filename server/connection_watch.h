@@ -37,6 +37,9 @@ class ConnectionWatch {
   // A request has arrived whole and is being handled under that ticket.
   void request_arrived(bufferevent* connection, std::uint64_t ticket);
   void request_answered(bufferevent* connection);
+  // evhttp is about to let go of it. Call release_closing() soon, but not from within evhttp.
+  void closing(bufferevent* connection);
+  void release_closing();
   bool full() const { return counters_.connections >= options_.connections_max; }
 
   // Lets go of closed connections and cuts off those over a deadline. Tickets of requests whose
@@ -60,11 +63,13 @@ class ConnectionWatch {
     std::uint64_t ticket = 0;           // Of that request.
     std::size_t request_bytes = 0;
     std::size_t answer_bytes = 0;
+    bool adopted = false;  // evhttp has set its callbacks.
     bool cut = false;
   };
 
   static void on_input(evbuffer* buffer, const evbuffer_cb_info* info, void* watched);
   static void on_output(evbuffer* buffer, const evbuffer_cb_info* info, void* watched);
+  static bool let_go(Watched& watched);
   void cut(Watched& watched, std::atomic<std::uint64_t>& counter);
   void release(Watched& watched);
   void release_closed();
@@ -74,6 +79,7 @@ class ConnectionWatch {
   const HttpOptions& options_;
   HttpCounters& counters_;
   std::unordered_map<bufferevent*, std::unique_ptr<Watched>> watched_;
+  std::vector<bufferevent*> closing_;
 };
 
 }  // namespace mlguard::server

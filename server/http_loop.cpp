@@ -124,6 +124,7 @@ HttpLoop::HttpLoop(const HttpOptions& options, HttpCounters& counters, const Htt
   sweep_event_.reset(event_new(base_.get(), -1, EV_PERSIST, &HttpLoop::on_sweep, this));
   const timeval period = to_timeval(options_.sweep_ms);
   event_add(sweep_event_.get(), &period);
+  release_event_.reset(event_new(base_.get(), -1, 0, &HttpLoop::on_release, this));
   for (base::UniqueFd& fd : listeners_) {
     bound_.push_back(evhttp_accept_socket_with_handle(http_.get(), fd.release()));
   }
@@ -168,6 +169,16 @@ bufferevent* HttpLoop::on_connection(event_base* base, void* self) {
   return made;
 }
 
+void HttpLoop::on_close(evhttp_connection* connection, void* self) {
+  auto& loop = *static_cast<HttpLoop*>(self);
+  loop.watch_->closing(evhttp_connection_get_bufferevent(connection));
+  event_active(loop.release_event_.get(), EV_TIMEOUT, 0);
+}
+
+void HttpLoop::on_release(int /*fd*/, short /*what*/, void* self) {
+  static_cast<HttpLoop*>(self)->watch_->release_closing();
+}
+
 void HttpLoop::on_request(evhttp_request* request, void* self) {
   static_cast<HttpLoop*>(self)->handle(request);
 }
@@ -175,8 +186,9 @@ void HttpLoop::on_request(evhttp_request* request, void* self) {
 void HttpLoop::handle(evhttp_request* raw) {
   counters_.requests.fetch_add(1, std::memory_order_relaxed);
   const std::uint64_t ticket = add_pending(raw);
-  watch_->request_arrived(evhttp_connection_get_bufferevent(evhttp_request_get_connection(raw)),
-                          ticket);
+  evhttp_connection* connection = evhttp_request_get_connection(raw);
+  evhttp_connection_set_closecb(connection, &HttpLoop::on_close, this);
+  watch_->request_arrived(evhttp_connection_get_bufferevent(connection), ticket);
   handler_(read_request(raw), Responder(queue_, ticket));
 }
 

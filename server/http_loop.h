@@ -23,6 +23,7 @@ struct event;
 struct event_base;
 struct evhttp;
 struct evhttp_bound_socket;
+struct evhttp_connection;
 struct evhttp_request;
 
 namespace mlguard::server {
@@ -59,6 +60,8 @@ class HttpLoop {
 
   static bufferevent* on_connection(event_base* base, void* self);
   static void on_request(evhttp_request* request, void* self);
+  static void on_close(evhttp_connection* connection, void* self);
+  static void on_release(int fd, short what, void* self);
   static void on_wake(int fd, short what, void* self);
   static void on_sweep(int fd, short what, void* self);
 
@@ -84,6 +87,7 @@ class HttpLoop {
   std::unique_ptr<evhttp, EventFree> http_;
   std::unique_ptr<event, EventFree> wake_event_;
   std::unique_ptr<event, EventFree> sweep_event_;
+  std::unique_ptr<event, EventFree> release_event_;
   std::unique_ptr<evbuffer, EventFree> body_;
   std::vector<evhttp_bound_socket*> bound_;  // Owned by http_.
   bool listening_ = true;

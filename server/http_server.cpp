@@ -1,8 +1,10 @@
 #include "server/http_server.h"
 
+#include <event2/event.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <ctime>
 #include <utility>
 
@@ -46,6 +48,11 @@ base::Result<std::size_t> make_room_for(std::size_t connections) {
   return fits;
 }
 
+// libevent's own remarks are about connections that went wrong: of use only when looking for them.
+void log_libevent(int /*severity*/, const char* message) {
+  base::log_debug("libevent", {{"message", message}});
+}
+
 }  // namespace
 
 bool is_loopback(const std::string& address) {
@@ -54,6 +61,9 @@ bool is_loopback(const std::string& address) {
 
 base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& options,
                                                             HttpHandler handler) {
+  // A write to a connection that the client has closed is an error code, not the process's end.
+  std::signal(SIGPIPE, SIG_IGN);
+  event_set_log_callback(log_libevent);
   base::Result<std::size_t> connections = make_room_for(options.connections_max);
   if (!connections) return connections.error();
   base::Result<ListenSockets> sockets =

@@ -44,7 +44,6 @@ int main(int argc, char** argv) {
   // Blocked before any thread exists, so that only sigwait below sees them.
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
 
   base::SystemClock clock;
   base::Result<std::unique_ptr<server::Server>> running =

@@ -38,9 +38,8 @@ Router::Router(const std::vector<RoutePattern>& patterns) {
   for (const RoutePattern& pattern : patterns) {
     Entry entry;
     entry.method = pattern.method;
-    for (const std::string_view segment : split(pattern.path).value()) {
-      entry.segments.emplace_back(segment);
-    }
+    const std::vector<std::string_view> segments = split(pattern.path).value();
+    entry.segments.assign(segments.begin(), segments.end());
     for (const RoutePattern& other : patterns) {
       if (other.path != pattern.path) continue;
       entry.allow += (entry.allow.empty() ? "" : ", ") + std::string(other.method);

@@ -1,5 +1,5 @@
-// A sealed client on a raw socket, for tests of the server in one process: handshakes, seals, opens,
-// and lets a test damage, repeat or move what it sends.
+// A sealed client on a raw socket, for tests of the server in one process: handshakes, seals,
+// opens, and lets a test damage, repeat or move what it sends.
 #pragma once
 
 #include <cstdint>

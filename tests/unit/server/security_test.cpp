@@ -49,9 +49,9 @@ TEST_F(SecurityTest, AReplayedRequestIsRefused) {
   EXPECT_EQ(replayed.status, 401);
   EXPECT_FALSE(replayed.sealed);
   EXPECT_EQ(reason(replayed), "replayed");
-  EXPECT_EQ(Json::parse(op.call("GET", "/v1/config/sniffer/versions").message.body)["versions"]
-                .size(),
-            1U);
+  EXPECT_EQ(
+      Json::parse(op.call("GET", "/v1/config/sniffer/versions").message.body)["versions"].size(),
+      1U);
 }
 
 TEST_F(SecurityTest, AFrameMovedToAnotherPathMethodOrSessionIsRefused) {
@@ -76,8 +76,9 @@ TEST_F(SecurityTest, AStolenSessionIdIsOfNoUse) {
   SealedClient op = connect_operator();
   RawClient thief(server_->port());
   EXPECT_EQ(thief.request("GET", "/v1/tokens", {{"X-Session", op.session()}})->status, 401);
-  EXPECT_EQ(thief.request("GET", "/v1/tokens",
-                          {{"X-Session", op.session()}, {"X-Seal", std::string(32, 'A')}})
+  EXPECT_EQ(thief
+                .request("GET", "/v1/tokens",
+                         {{"X-Session", op.session()}, {"X-Seal", std::string(32, 'A')}})
                 ->status,
             401);
   EXPECT_EQ(thief.request("PUT", "/v1/config/sniffer", {{"X-Session", op.session()}}, "{}")->status,
@@ -106,8 +107,8 @@ TEST_F(SecurityTest, TruncatedAndFlippedFramesAreRefused) {
 
 TEST_F(SecurityTest, AnUnknownKeyWithoutATokenIsNotEnrolled) {
   start();
-  const wire::ClientIdentity stranger{server_->cluster().server_keys().public_key,
-                                      wire::KeyPair::generate(), {}};
+  const wire::ClientIdentity stranger{
+      server_->cluster().server_keys().public_key, wire::KeyPair::generate(), {}};
   const auto refused = SealedClient::connect(server_->port(), stranger);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, "not_enrolled");
@@ -133,8 +134,7 @@ TEST_F(SecurityTest, ATokenIsGoodForOneClientAndOnlyWithItsSecret) {
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_EQ(again->call("POST", "/v1/enrol").status, 200);
 
-  const wire::ClientIdentity second{token.cluster_public_key, wire::KeyPair::generate(),
-                                    token.psk};
+  const wire::ClientIdentity second{token.cluster_public_key, wire::KeyPair::generate(), token.psk};
   const auto used = SealedClient::connect(server_->port(), second, token.token_id);
   ASSERT_FALSE(used.ok());
   EXPECT_EQ(used.error().reason, "token_used");
@@ -254,9 +254,9 @@ TEST_F(SecurityTest, ANameBelongsToTheKeyThatRegisteredIt) {
             "name_taken");
   EXPECT_EQ(second.client.call("POST", "/heartbeat", beat("sniffer", 1)).status, 403);
   EXPECT_EQ(second.client.call("GET", "/v1/config/sniffer").status, 403);
-  EXPECT_EQ(second.client.call("POST", "/unregister", wire::encode_unregister("sniffer", "i1"))
-                .status,
-            403);
+  EXPECT_EQ(
+      second.client.call("POST", "/unregister", wire::encode_unregister("sniffer", "i1")).status,
+      403);
   EXPECT_EQ(second.client.call("POST", "/register", registration("sniffer-dmz", "i2")).status, 200);
 }
 

@@ -57,8 +57,7 @@ TEST_F(ServerTest, AWrongExpectedVersionChangesNothing) {
   start();
   SealedClient op = connect_operator();
   ASSERT_EQ(op.call("PUT", "/v1/config/sniffer", "{}").status, 200);
-  const Answer refused =
-      op.call("PUT", "/v1/config/sniffer", R"({"a":1})", {{"if-match", "7"}});
+  const Answer refused = op.call("PUT", "/v1/config/sniffer", R"({"a":1})", {{"if-match", "7"}});
   EXPECT_EQ(refused.status, 412);
   EXPECT_EQ(reason(refused), "version_mismatch");
   EXPECT_EQ(op.call("GET", "/v1/config/sniffer").message.body, "{}");
@@ -212,9 +211,9 @@ TEST_F(ServerTest, DetectionsAppliedChangesAndAuditAreKept) {
   detection.component = "forged";
   detection.score = 0.9;
   detection.detected_at_ms = clock_.wall_ms();
-  ASSERT_EQ(detector.client.call("POST", "/v1/detections", wire::encode_detections({detection}))
-                .status,
-            200);
+  ASSERT_EQ(
+      detector.client.call("POST", "/v1/detections", wire::encode_detections({detection})).status,
+      200);
   const Json list =
       Json::parse(op.call("GET", "/v1/detections?kind=portscan&since=1h").message.body);
   ASSERT_EQ(list["detections"].size(), 1U);
@@ -241,9 +240,9 @@ TEST_F(ServerTest, ABackupIsFetchedInPiecesAndIsADatabase) {
   const Json backup = Json::parse(made.message.body);
   std::string database;
   for (;;) {
-    const Answer piece = op.call("GET", "/v1/backups/" + backup["id"].get<std::string>() +
-                                            "?length=5000&offset=" +
-                                            std::to_string(database.size()));
+    const Answer piece =
+        op.call("GET", "/v1/backups/" + backup["id"].get<std::string>() +
+                           "?length=5000&offset=" + std::to_string(database.size()));
     ASSERT_EQ(piece.status, 200);
     if (piece.message.body.empty()) break;
     database += piece.message.body;
