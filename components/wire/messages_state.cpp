@@ -96,6 +96,7 @@ base::Result<std::vector<base::ConfigVersion>> decode_config_list(std::string_vi
         base::ConfigVersion version;
         version.component = component;
         item.component_name("component", version.component, Presence::optional);
+        if (version.component.empty()) item.fail("component", "is missing");
         item.whole("version", version.version, Presence::required);
         item.text("sha256", version.sha256, {0, kDigestCharsMax}, Presence::optional);
         item.text("author", version.author, {}, Presence::optional);

@@ -142,6 +142,8 @@ TEST(MessagesTest, ConfigListsRoundTripInBothShapes) {
   EXPECT_EQ(encode_config_list("versions", {}), R"({"versions":[]})");
   EXPECT_TRUE(decode_config_list("versions", R"({"versions":[]})").ok());
   EXPECT_EQ(problem_of(decode_config_list("versions", "{}")), "'versions' is missing");
+  EXPECT_EQ(problem_of(decode_config_list("configs", R"({"configs":[{"version":1}]})")),
+            "'configs[0].component' is missing");
 }
 
 base::Rule example_rule() {
