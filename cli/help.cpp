@@ -127,7 +127,7 @@ std::string root_help(const CLI::App& root) {
   out +=
       "flags  --endpoints HOST:PORT,..  --credentials FILE  -o, --output table|json|raw\n"
       "       --timeout 10s  --color auto|always|never  -q, --quiet  -V, --version\n"
-      "try    ml-guard status; ml-guard config put sniffer FILE; ml-guard rules add CIDR\n"
+      "try    ml-guard status; ml-guard config put sniffer FILE; ml-guard rules list\n"
       "more   ml-guard COMMAND --help; man ml-guard (exit codes, files, environment)\n";
   return out;
 }

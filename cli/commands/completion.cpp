@@ -52,7 +52,7 @@ base::Status run_help(Context& context, const CLI::App& root, const Options& opt
     }
     app = found.front();
   }
-  context.out() << app->help();
+  context.out() << (app == &root ? root_help(root) : command_help(*app));
   return {};
 }
 
