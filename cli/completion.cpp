@@ -1,6 +1,7 @@
 #include "cli/completion.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/exit_code.h"
 #include "cli/help.h"

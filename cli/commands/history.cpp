@@ -1,5 +1,7 @@
 // ml-guard detections, audit, changes: what happened.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <ostream>
