@@ -256,7 +256,9 @@ std::string age(std::int64_t at_ms, std::int64_t now_ms) {
   const std::int64_t passed = now_ms - at_ms;
   // Clocks of two machines differ by a little: that is "now", not "in 20 ms".
   if (passed > -kMsPerSecond && passed < kMsPerSecond) return "now";
-  return passed > 0 ? base::human_duration(passed) + " ago" : "in " + base::human_duration(-passed);
+  if (passed > 0) return base::human_duration(passed) + " ago";
+  // What was set to an hour a moment ago is "in 1 h", not "in 59 min".
+  return "in " + base::human_duration(-passed + kMsPerSecond - 1);
 }
 
 std::string age(std::string_view iso, std::int64_t now_ms) {

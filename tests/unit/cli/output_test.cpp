@@ -70,6 +70,7 @@ TEST(OutputTest, TimesAndAgesAreReadable) {
   EXPECT_EQ(short_time("2023-11-14T22:13:20.250Z"), "2023-11-14T22:13:20Z");
   EXPECT_EQ(age(kNow - 3'000, kNow), "3 s ago");
   EXPECT_EQ(age(kNow + 7'200'000, kNow), "in 2 h");
+  EXPECT_EQ(age(kNow + 3'599'950, kNow), "in 1 h");
   EXPECT_EQ(age(kNow + 20, kNow), "now");
   EXPECT_EQ(age(std::int64_t{0}, kNow), "never");
   EXPECT_EQ(age("", kNow), "never");
