@@ -80,7 +80,8 @@ Result<std::int64_t> parse_iso_time_ms(std::string_view text) {
   using namespace std::chrono;
   const year_month_day day{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))),
                            std::chrono::day(static_cast<unsigned>(part(8, 2)))};
-  if (!day.ok() || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 59) {
+  // Before 1970 nothing of ours happened, and negative times would not survive iso_time.
+  if (!day.ok() || part(0, 4) < 1970 || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 59) {
     return invalid_time(text);
   }
   const std::int64_t days = sys_days(day).time_since_epoch().count();
