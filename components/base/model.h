@@ -17,6 +17,7 @@ inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kDetailBytesMax = 4 * 1024;  // heartbeat and detection details
 inline constexpr std::size_t kCommentCharsMax = 500;      // comments, reasons, messages
 inline constexpr std::size_t kRulesPerWriteMax = 1000;
+inline constexpr std::size_t kRuleStreamPageRules = 10'000;
 inline constexpr std::size_t kDetectionsPerWriteMax = 1000;
 
 // What a credential may be; which verbs each may use stands in server/role_table.h.
@@ -151,12 +152,15 @@ struct ResourceHeads {
 };
 
 // The live rules after some revision: everything, or what changed since.
+// A full answer travels in pages of at most kRuleStreamPageRules; etcd_client joins them.
 struct RuleSet {
   std::uint64_t revision = 0;        // Ask again with after=revision.
   bool full = true;                  // true: replace what you hold. false: apply the difference.
   std::vector<Rule> rules;           // Added or changed.
   std::vector<std::string> removed;  // Ids; empty in a full answer.
-  std::string digest;                // rule_set_digest of everything live at `revision`.
+  // One page of a large full answer: the id to ask on from (after=0&after_id=…). Empty: complete.
+  std::string next_id;
+  std::string digest;  // rule_set_digest of everything live at `revision`.
 };
 
 // 16 hex characters per rule, XORed over all live rules: order does not matter, and one rule is

@@ -13,6 +13,7 @@
 #include "poll_loop.h"
 #include "raw_call.h"
 #include "replies.h"
+#include "rule_pages.h"
 #include "watches.h"
 #include "wire/api_error.h"
 #include "wire/credentials.h"

@@ -1,9 +1,9 @@
 #include "watches.h"
 
-#include <charconv>
 #include <utility>
 
 #include "replies.h"
+#include "rule_pages.h"
 #include "wire/messages.h"
 
 namespace mlguard::etcd_client {
@@ -42,17 +42,6 @@ base::Result<FetchedConfig> fetch_config(Caller& caller, const std::string& comp
   fetched.config.active = version == 0;
   fetched.config.document = std::move(message->body);
   return fetched;
-}
-
-base::Result<base::RuleSet> fetch_rules(Caller& caller, std::uint64_t after, milliseconds wait,
-                                        Canceller* canceller) {
-  Call call;
-  call.target = "/v1/rules/stream?after=" + std::to_string(after) + "&wait=" + long_poll_wait(wait);
-  call.hold = wait;
-  call.canceller = canceller;
-  auto message = expect_ok(caller.call(std::move(call)));
-  if (!message.ok()) return std::move(message).error();
-  return wire::decode_rule_set(message->body);
 }
 
 ConfigWatch::ConfigWatch(Caller& caller, std::string component, Changed changed)

@@ -22,9 +22,6 @@ struct FetchedConfig {
 base::Result<FetchedConfig> fetch_config(Caller& caller, const std::string& component,
                                          std::uint64_t version, Canceller* canceller);
 
-base::Result<base::RuleSet> fetch_rules(Caller& caller, std::uint64_t after, milliseconds wait,
-                                        Canceller* canceller);
-
 // Follows the active configuration of one component: reads it, waits for a change after the
 // revision that was read, and reads again. Several changes at once are seen as the last of them.
 class ConfigWatch {

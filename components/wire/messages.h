@@ -97,7 +97,8 @@ base::Result<std::vector<base::ConfigVersion>> decode_config_list(std::string_vi
 std::string encode_rules(const std::vector<base::Rule>& rules);
 base::Result<std::vector<base::Rule>> decode_rules(std::string_view json, std::int64_t now_ms);
 // GET /v1/rules/stream?after=R&wait=S →
-// {"revision","mode":"full"|"delta","rules","removed","digest"}
+// {"revision","mode":"full"|"delta","rules","removed","digest","next_id"}; a full answer with
+// "next_id" goes on at after=0&after_id=NEXT_ID.
 std::string encode(const base::RuleSet& set);
 base::Result<base::RuleSet> decode_rule_set(std::string_view json);
 

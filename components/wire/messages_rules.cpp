@@ -157,6 +157,7 @@ std::string encode(const base::RuleSet& set) {
                {"rules", Json::array()},
                {"removed", set.removed},
                {"digest", set.digest}};
+  put_text(json, "next_id", set.next_id);
   for (const base::Rule& rule : set.rules) json["rules"].push_back(rule_json(rule));
   return dump(json);
 }
@@ -175,6 +176,8 @@ base::Result<base::RuleSet> decode_rule_set(std::string_view text) {
   root.texts("removed", set.removed, {1, kNameCharsMax}, kRuleSetRulesMax, Presence::optional);
   if (set.full && !set.removed.empty()) root.fail("removed", "must be empty in a full answer");
   root.text("digest", set.digest, {0, kDigestCharsMax}, Presence::required);
+  read_id(root, "next_id", set.next_id, Presence::optional);
+  if (!set.full && !set.next_id.empty()) root.fail("next_id", "must be absent in a delta");
   if (!document.status().ok()) return document.status().error();
   return set;
 }

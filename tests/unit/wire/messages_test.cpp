@@ -224,6 +224,12 @@ TEST(MessagesTest, RuleSetsRoundTrip) {
   EXPECT_EQ(back->digest, set.digest);
   set.full = true;
   EXPECT_EQ(problem_of(decode_rule_set(encode(set))), "'removed' must be empty in a full answer");
+  set.removed.clear();
+  set.next_id = "rule-10000";
+  ASSERT_TRUE(decode_rule_set(encode(set)).ok());
+  EXPECT_EQ(decode_rule_set(encode(set))->next_id, "rule-10000");
+  set.full = false;
+  EXPECT_EQ(problem_of(decode_rule_set(encode(set))), "'next_id' must be absent in a delta");
 }
 
 TEST(MessagesTest, DetectionsRoundTrip) {
