@@ -41,11 +41,12 @@ bool reaches(const ApiContext& api, const Exchange& exchange, Verb verb,
 void audit_refusal(ApiContext& api, const Exchange& exchange, Verb verb,
                    std::string_view component) {
   const Identity& caller = exchange.caller();
-  base::log_warn("refused", {{"who", caller.name},
-                             {"role", base::to_string(caller.role)},
-                             {"may_not", to_string(verb)},
-                             {"component", component},
-                             {"from", exchange.request().peer.text}});
+  log_refusal(api, exchange.request().peer, "refused",
+              {{"who", caller.name},
+               {"role", base::to_string(caller.role)},
+               {"may_not", to_string(verb)},
+               {"component", component},
+               {"from", exchange.request().peer.text}});
   if (!api.refusals.allow(exchange.request().peer, api.clock.monotonic_ms())) return;
   db::Write write;
   base::AuditRecord record;
@@ -75,6 +76,12 @@ Result<std::string> request_id_of(const Exchange& exchange) {
 }
 
 }  // namespace
+
+void log_refusal(ApiContext& api, const PeerAddress& peer, std::string_view event,
+                 std::initializer_list<base::LogField> fields) {
+  if (!api.refusal_logs.allow(peer, api.clock.monotonic_ms())) return;
+  base::log_warn(event, fields);
+}
 
 Status authorize(ApiContext& api, const Exchange& exchange, Verb verb, std::string_view component) {
   if (reaches(api, exchange, verb, component)) return {};

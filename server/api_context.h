@@ -7,11 +7,13 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/logging.h"
 #include "db/engine.h"
 #include "server/backup_store.h"
 #include "server/component_owners.h"
@@ -56,7 +58,8 @@ struct ApiContext {
   HeartbeatLog& beats;
   ComponentOwners& owners;
   RateLimiter& handshakes;
-  RateLimiter& refusals;  // How often a refusal is worth an audit record.
+  RateLimiter& refusals;      // How often a refusal is worth an audit record.
+  RateLimiter& refusal_logs;  // And a line in the log.
   BackupStore& backups;
   ApiSettings settings;
 
@@ -69,6 +72,11 @@ struct ApiContext {
 };
 
 // ---- Steps that handlers share ---------------------------------------------------------------
+
+// Says that a request was refused, in the log: a few lines a second for each address, so that an
+// attacker cannot fill the disk with them. All of them count in the metrics.
+void log_refusal(ApiContext& api, const PeerAddress& peer, std::string_view event,
+                 std::initializer_list<base::LogField> fields);
 
 // Whether the caller may use the verb on that component (empty: on no component in particular).
 // Error: permission_denied, which is also logged and now and then audited.

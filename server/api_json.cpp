@@ -134,13 +134,12 @@ std::string encode_rules_page(const std::vector<base::Rule>& rules, std::string_
 
 std::string encode_stored_detections(const std::vector<db::StoredDetection>& detections) {
   std::vector<base::Detection> plain;
-  plain.reserve(detections.size());
-  for (const db::StoredDetection& stored : detections) plain.push_back(stored.detection);
-  Json json = Json::parse(wire::encode_detections(plain));
-  for (std::size_t i = 0; i < detections.size(); ++i) {
-    json["detections"][i]["revision"] = detections[i].revision;
+  std::vector<std::uint64_t> revisions;
+  for (const db::StoredDetection& stored : detections) {
+    plain.push_back(stored.detection);
+    revisions.push_back(stored.revision);
   }
-  return to_text(json);
+  return wire::encode_detections(plain, revisions);
 }
 
 std::string encode_applied_list(const std::vector<base::Applied>& applied) {

@@ -82,6 +82,7 @@ void create_token(ApiContext& api, const ExchangePtr& exchange) {
   reply.id = token.id;
   reply.token = join.to_text();
   reply.expires_at_ms = token.expires_at_ms;
+  reply.role = token.role;
   transact(api, exchange, db::CreateToken{std::move(token)}, {},
            [reply](const db::WriteResult& result) { return token_answer(result, reply); });
 }

@@ -1,6 +1,7 @@
 #include "server/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <utility>
@@ -18,9 +19,14 @@ using base::ErrorCode;
 using base::Result;
 using base::Status;
 
+constexpr std::int64_t kDurationMsMax = 365LL * 24 * 3'600'000;
 constexpr std::size_t kHostCharsMax = 253;
 constexpr std::size_t kBodyBytesMin = 64 * 1024;
 constexpr int kMissedBeatsUntilLate = 3;
+// What follows from --stale-after unless it is said: 5 s and 10 min for the usual 60 s.
+constexpr std::int64_t kBeatsUntilStale = 12;
+constexpr std::int64_t kDeadInStalePeriods = 10;
+constexpr std::int64_t kHeartbeatIntervalMsMin = 50;
 
 // As typed, before anything is checked.
 struct Typed {
@@ -31,9 +37,9 @@ struct Typed {
   std::string peers;
   bool public_status = false;
   std::size_t http_threads = 2;
-  std::string heartbeat_interval = "5s";
+  std::string heartbeat_interval;
   std::string stale_after = "60s";
-  std::string dead_after = "10m";
+  std::string dead_after;
   std::uint64_t max_body = wire::kPlainBodyBytesMax;
   std::string log_level = "info";
   std::string log_format = "human";
@@ -54,12 +60,12 @@ void describe(CLI::App& app, Typed& typed) {
   app.add_option("--http-threads", typed.http_threads, "Event loops")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{1}, kHttpThreadsMax));
-  app.add_option("--heartbeat-interval", typed.heartbeat_interval, "What agents are told")
-      ->capture_default_str();
+  app.add_option("--heartbeat-interval", typed.heartbeat_interval,
+                 "What agents are told [a twelfth of --stale-after, 5s at most]");
   app.add_option("--stale-after", typed.stale_after, "Without a heartbeat for so long: stale")
       ->capture_default_str();
-  app.add_option("--dead-after", typed.dead_after, "Without a heartbeat for so long: dead")
-      ->capture_default_str();
+  app.add_option("--dead-after", typed.dead_after,
+                 "Without a heartbeat for so long: dead [ten times --stale-after: 10m]");
   app.add_option("--max-body", typed.max_body, "Largest request body, like 4MiB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{kBodyBytesMin}, std::uint64_t{wire::kPlainBodyBytesMax}))
@@ -75,21 +81,28 @@ Status take_duration(const char* flag, const std::string& text, std::int64_t& ou
     return Error{ErrorCode::invalid_argument, "invalid_duration",
                  std::string(flag) + ": " + duration.error().message};
   }
+  if (*duration <= 0 || *duration > kDurationMsMax) {
+    return Error{ErrorCode::invalid_argument, "invalid_duration",
+                 std::string(flag) + " must be more than 0 and at most " +
+                     base::human_duration(kDurationMsMax)};
+  }
   out = *duration;
   return {};
 }
 
 Status take_health(const Typed& typed, ServerOptions& options) {
-  std::int64_t interval = 0;
-  if (Status s = take_duration("--heartbeat-interval", typed.heartbeat_interval, interval); !s) {
-    return s;
+  base::Status taken = take_duration("--stale-after", typed.stale_after, options.health.stale_ms);
+  const std::int64_t stale = options.health.stale_ms;
+  std::int64_t interval =
+      std::clamp(stale / kBeatsUntilStale, kHeartbeatIntervalMsMin, kHeartbeatIntervalMs);
+  options.health.dead_ms = stale * kDeadInStalePeriods;
+  if (taken.ok() && !typed.heartbeat_interval.empty()) {
+    taken = take_duration("--heartbeat-interval", typed.heartbeat_interval, interval);
   }
-  if (Status s = take_duration("--stale-after", typed.stale_after, options.health.stale_ms); !s) {
-    return s;
+  if (taken.ok() && !typed.dead_after.empty()) {
+    taken = take_duration("--dead-after", typed.dead_after, options.health.dead_ms);
   }
-  if (Status s = take_duration("--dead-after", typed.dead_after, options.health.dead_ms); !s) {
-    return s;
-  }
+  if (!taken.ok()) return taken;
   options.api.heartbeat_interval_ms = interval;
   options.health.late_ms = interval * kMissedBeatsUntilLate;
   return check(options.health);

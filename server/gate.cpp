@@ -115,10 +115,10 @@ void Gate::handle_plain(Incoming incoming) {
   }
   if (route->access != Access::plain_or_sealed) {
     api_.metrics.not_sealed();
-    base::log_warn("a request that was not sealed was refused",
-                   {{"method", incoming.http.method},
-                    {"path", path_of(incoming.http.target)},
-                    {"from", incoming.http.peer.text}});
+    log_refusal(api_, incoming.http.peer, "a request that was not sealed was refused",
+                {{"method", incoming.http.method},
+                 {"path", path_of(incoming.http.target)},
+                 {"from", incoming.http.peer.text}});
     return refuse(incoming, not_sealed(incoming.http));
   }
   if (!incoming.http.peer.loopback && api_.settings.public_status == PublicStatus::loopback_only) {
@@ -174,9 +174,10 @@ void Gate::handle_sealed(Incoming incoming) {
     } else {
       api_.metrics.seal_failure();
     }
-    base::log_warn("a sealed request was refused", {{"reason", opened.error().reason},
-                                                    {"path", path_of(incoming.http.target)},
-                                                    {"from", incoming.http.peer.text}});
+    log_refusal(api_, incoming.http.peer, "a sealed request was refused",
+                {{"reason", opened.error().reason},
+                 {"path", path_of(incoming.http.target)},
+                 {"from", incoming.http.peer.text}});
     return refuse(incoming, opened.error());
   }
   count_body(label_of(incoming), opened->message, sealed.original_size.has_value());

@@ -59,8 +59,8 @@ HttpAnswer Handshaker::answer(const HttpRequest& request) {
   }
   Result<HttpAnswer> answered = try_answer(request);
   if (!answered) {
-    base::log_warn("handshake refused",
-                   {{"from", request.peer.text}, {"reason", answered.error().reason}});
+    log_refusal(api_, request.peer, "handshake refused",
+                {{"from", request.peer.text}, {"reason", answered.error().reason}});
     return plain_answer(error_answer(answered.error()));
   }
   api_.metrics.handshake(HandshakeOutcome::ok);

@@ -21,6 +21,7 @@ using base::Status;
 
 // One audit record a second for refusals: an attacker must not fill the disk with them.
 constexpr RateLimit kRefusalsAudited = {.per_second = 1, .burst = 10};
+constexpr RateLimit kRefusalsLogged = {.per_second = 10, .burst = 100};
 constexpr mode_t kFolderMode = 0700;
 
 std::string folder_of(const std::string& path) {
@@ -77,11 +78,12 @@ class RunningServer final : public Server {
                   [this](const SessionTable::Pointer& session) { hub_.end_of(session.get()); }),
         handshakes_(options.handshakes, kHandshakesLoopback),
         refusals_(kRefusalsAudited, kRefusalsAudited),
+        refusal_logs_(kRefusalsLogged, kRefusalsLogged),
         beats_(clock),
         backups_(options.data_dir + "/backups", *engine_, clock),
         health_(*engine_, clock, options.health, [this] { chores(); }),
-        api_{clock,   *engine_, cluster_, metrics_,    sessions_, hub_,     pool_,
-             health_, beats_,   owners_,  handshakes_, refusals_, backups_, options.api} {
+        api_{clock,  *engine_, cluster_,    metrics_,  sessions_,     hub_,     pool_,      health_,
+             beats_, owners_,  handshakes_, refusals_, refusal_logs_, backups_, options.api} {
     api_.started_ms = clock.wall_ms();
     api_.host = host_name(options.http.address);
   }
@@ -160,6 +162,7 @@ class RunningServer final : public Server {
   SessionTable sessions_;
   RateLimiter handshakes_;
   RateLimiter refusals_;
+  RateLimiter refusal_logs_;
   ComponentOwners owners_;
   HeartbeatLog beats_;
   BackupStore backups_;

@@ -31,8 +31,8 @@ inline constexpr std::size_t kSessionsPerKeyMax = kSessionsMax / 2;
 inline constexpr std::int64_t kSessionIdleMs = 300'000;
 // A handshake whose client never sent a first message (a replayed message 1, for one).
 inline constexpr std::int64_t kUnprovenIdleMs = 30'000;
-inline constexpr int kSessionPendingMax = 64;  // requests being handled, long polls not counted
-inline constexpr int kSessionWaitingMax = 64;  // long polls
+inline constexpr int kSessionPendingMax = 256;  // requests being handled, long polls not counted
+inline constexpr int kSessionWaitingMax = 64;   // long polls
 
 // Who is at the other end.
 struct Identity {
