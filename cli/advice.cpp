@@ -29,13 +29,13 @@ const std::vector<Advice>& table() {
       {"token_used", "ml-guard token create --role ROLE   (on the server)"},
       {"token_expired", "ml-guard token create --role ROLE   (on the server)"},
       {"token_revoked", "ml-guard token create --role ROLE   (on the server)"},
-      {"invalid_token", "ml-guard enroll mlg1.…   (copy the whole token, in one piece)"},
+      {"invalid_token", "ml-guard enroll mlg1....   (copy the whole token, in one piece)"},
       {"no_token", "ml-guard token list"},
-      {"role_not_permitted", "ml-guard --credentials FILE …   (an operator's)"},
-      {"other_cluster", "ml-guard --credentials FILE …   (of this cluster, or enroll there)"},
-      {"permission_denied", "ml-guard --credentials FILE …   (an operator's)"},
+      {"role_not_permitted", "ml-guard --credentials FILE ...   (an operator's)"},
+      {"other_cluster", "ml-guard --credentials FILE ...   (of this cluster, or enroll there)"},
+      {"permission_denied", "ml-guard --credentials FILE ...   (an operator's)"},
       {"version_mismatch", "ml-guard config history %"},
-      {"no_config", "ml-guard config list   (or give it one: ml-guard config put % FILE)"},
+      {"no_config", "ml-guard config put % FILE   (those that are there: ml-guard config list)"},
       {"no_version", "ml-guard config history %"},
       {"no_such_path", "ml-guard config get %"},
       {"bad_path", "ml-guard config get %"},
@@ -59,9 +59,9 @@ std::string with_subject(std::string_view command, const std::string& subject) {
 std::string start_a_server(const Settings& settings) {
   if (all_local(settings.endpoints)) {
     return "etcd-server --port " + port_of(settings.endpoints.front()) +
-           "   (or, where one runs: ml-guard --endpoints HOST:PORT …)";
+           "   (or, where one runs: ml-guard --endpoints HOST:PORT ...)";
   }
-  return "ml-guard --endpoints HOST:PORT …   (or start one there: etcd-server --port " +
+  return "ml-guard --endpoints HOST:PORT ...   (or start one there: etcd-server --port " +
          port_of(settings.endpoints.front()) + ")";
 }
 

@@ -88,7 +88,7 @@ Complaint unknown_command(const CLI::App& app, const std::string& word) {
 Complaint unknown_flag(const CLI::App& app, const std::string& flag) {
   const std::string near = nearest(flag, option_names(app));
   return {name_of(app) + " has no flag '" + flag + "'",
-          near.empty() ? name_of(app) + " --help" : name_of(app) + " … " + near};
+          near.empty() ? name_of(app) + " --help" : name_of(app) + " ... " + near};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "cli/completion.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/exit_code.h"
 #include "cli/help.h"
@@ -74,9 +75,9 @@ std::string bash_cases(const CLI::App& root) {
     out += "    \"" + command_path(*app) + "\")\n";
     out += "      flags=\"" + joined(flags_of(*app)) + "\"\n";
     const std::string words = joined(words_of(*app));
-    if (!words.empty()) out += "      words=\"" + words + "\"\n";
+    if (!words.empty()) out += "      offers=\"" + words + "\"\n";
     const std::string argument = first_argument(*app);
-    if (argument == "COMPONENT") out += "      words=\"$(__ml_guard_components)\"\n";
+    if (argument == "COMPONENT") out += "      offers=\"$(__ml_guard_components)\"\n";
     if (argument == "FILE") out += "      files=1\n";
     out += "      ;;\n";
   }
@@ -98,6 +99,7 @@ std::string bash_choices(const CLI::App& root) {
   return out;
 }
 
+// Variables are not called path or words: in zsh, which runs this too, those mean something.
 std::string bash_script(const CLI::App& root) {
   return "# ml-guard completion for bash. Load it:  source <(ml-guard completion bash)\n"
          "__ml_guard_components() {\n"
@@ -107,7 +109,7 @@ std::string bash_script(const CLI::App& root) {
          "}\n"
          "_ml_guard() {\n"
          "  local cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-         "  local path=\"\" count=0 flags=\"\" words=\"\" files=\"\" i word\n"
+         "  local cmd=\"\" count=0 flags=\"\" offers=\"\" files=\"\" i word\n"
          "  local global=\"" +
          joined(flags_of(root)) +
          "\"\n"
@@ -118,20 +120,20 @@ std::string bash_script(const CLI::App& root) {
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    word=\"${COMP_WORDS[i]}\"\n"
          "    [[ \"$word\" == -* ]] && continue\n"
-         "    if ((count == 0)); then path=\"$word\"; count=1; continue; fi\n"
-         "    case \" $(__ml_guard_subcommands \"$path\") \" in\n"
-         "      *\" $word \"*) path=\"$path $word\" ;;\n"
+         "    if ((count == 0)); then cmd=\"$word\"; count=1; continue; fi\n"
+         "    case \" $(__ml_guard_subcommands \"$cmd\") \" in\n"
+         "      *\" $word \"*) cmd=\"$cmd $word\" ;;\n"
          "    esac\n"
          "    count=$((count + 1))\n"
          "  done\n"
-         "  case \"$path\" in\n" +
+         "  case \"$cmd\" in\n" +
          bash_cases(root) +
          "  esac\n"
          "  if [[ \"$cur\" == -* ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$flags $global --help\" -- \"$cur\"))\n"
          "    return\n"
          "  fi\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+         "  COMPREPLY=($(compgen -W \"$offers\" -- \"$cur\"))\n"
          "  # After its first argument, a command may want files (config put NAME FILE).\n"
          "  if [[ -n \"$files\" || ${#COMPREPLY[@]} -eq 0 ]]; then\n"
          "    COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
@@ -239,7 +241,12 @@ base::Result<std::string> completion_script(const CLI::App& root, const std::str
            "autoload -Uz compinit bashcompinit\n"
            "(( ${+functions[compdef]} )) || compinit\n"
            "bashcompinit\n" +
-           functions + "complete -o filenames -F _ml_guard ml-guard\n";
+           functions +
+           "complete -o filenames -F _ml_guard ml-guard\n"
+           "# Loaded by compinit as the function _ml-guard, at the first Tab: complete at once.\n"
+           "if [[ \"${funcstack[1]}\" == _ml-guard ]]; then\n"
+           "  _bash_complete -o filenames -F _ml_guard\n"
+           "fi\n";
   }
   if (shell == "fish") return fish_script(root);
   return usage_error("the shell '" + shell + "' is not one of bash, zsh, fish");

@@ -1,9 +1,11 @@
 #include "cli/output.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 #include <unordered_map>
 
 #include "base/time_format.h"
@@ -130,6 +132,7 @@ std::string cut(const std::string& text, std::size_t width) {
 
 constexpr std::size_t kColumnGap = 2;
 constexpr std::size_t kShrunkColumnMin = 8;
+constexpr std::size_t kDropped = std::numeric_limits<std::size_t>::max();  // as a column's width
 
 }  // namespace
 
@@ -140,6 +143,10 @@ Column number_column(std::string header) {
 }
 Column age_column(std::string header) {
   return {std::move(header), Column::Fit::whole, Column::Side::left, Column::Where::table_only};
+}
+
+Column spare_age_column(std::string header) {
+  return {std::move(header), Column::Fit::drops, Column::Side::left, Column::Where::table_only};
 }
 
 void Table::add_row(std::vector<Cell> cells) {
@@ -167,10 +174,15 @@ std::vector<std::size_t> Table::widths(std::size_t columns_max) const {
     widths.push_back(natural_width(i));
     total += widths.back();
   }
+  if (columns_max == kNoColumnLimit) return widths;
+  for (std::size_t i = columns_.size(); i-- > 0 && total > columns_max;) {
+    if (columns_[i].fit != Column::Fit::drops) continue;
+    total -= widths[i] + kColumnGap;
+    widths[i] = kDropped;
+  }
   // The last of the shrinking columns gives first: the most important ones stand on the left.
-  for (std::size_t i = columns_.size(); i-- > 0 && columns_max != kNoColumnLimit;) {
-    if (total <= columns_max) break;
-    if (columns_[i].fit == Column::Fit::whole) continue;
+  for (std::size_t i = columns_.size(); i-- > 0 && total > columns_max;) {
+    if (columns_[i].fit != Column::Fit::shrinks) continue;
     const std::size_t least =
         std::min(widths[i], std::max(kShrunkColumnMin, display_width(columns_[i].header)));
     const std::size_t given = std::min(total - columns_max, widths[i] - least);
@@ -185,6 +197,7 @@ std::string Table::render_line(const std::vector<Cell>& cells,
   std::string line;
   std::size_t owed_spaces = 0;  // Written only before more text: no line ends in spaces.
   for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (widths[i] == kDropped) continue;
     const std::string text = cut(cells[i].text, widths[i]);
     const std::size_t padding = widths[i] - std::min(widths[i], display_width(text));
     const bool right = columns_[i].side == Column::Side::right;
@@ -255,11 +268,24 @@ std::string age(std::int64_t at_ms, std::int64_t now_ms) {
   const std::int64_t passed = now_ms - at_ms;
   // Clocks of two machines differ by a little: that is "now", not "in 20 ms".
   if (passed > -kMsPerSecond && passed < kMsPerSecond) return "now";
-  return passed > 0 ? base::human_duration(passed) + " ago" : "in " + base::human_duration(-passed);
+  if (passed > 0) return base::human_duration(passed) + " ago";
+  // What was set to a minute a moment ago is "in 60 s", not "in 59 s".
+  return "in " + base::human_duration(-passed + kMsPerSecond - 1);
 }
 
 std::string age(std::string_view iso, std::int64_t now_ms) {
   return age(parse_iso_ms(iso), now_ms);
+}
+
+std::string age_cell(std::int64_t at_ms, std::int64_t now_ms) {
+  static constexpr std::string_view kAgo = " ago";
+  std::string text = age(at_ms, now_ms);
+  if (text.ends_with(kAgo)) text.resize(text.size() - kAgo.size());
+  return text;
+}
+
+std::string age_cell(std::string_view iso, std::int64_t now_ms) {
+  return age_cell(parse_iso_ms(iso), now_ms);
 }
 
 std::string human_bytes(std::uint64_t bytes) {

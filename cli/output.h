@@ -38,7 +38,8 @@ struct Cell {
 };
 
 struct Column {
-  enum class Fit { whole, shrinks };  // shrinks: cut when the terminal is too narrow
+  // On a terminal that is too narrow, columns that drop go first, then those that shrink are cut.
+  enum class Fit { whole, shrinks, drops };
   enum class Side { left, right };
   enum class Where { everywhere, table_only };  // table_only: said in other words elsewhere (age)
   std::string header;
@@ -54,6 +55,8 @@ Column text_column(std::string header);
 Column shrinking_column(std::string header);
 Column number_column(std::string header);
 Column age_column(std::string header);
+// An age that a narrow terminal has no room for.
+Column spare_age_column(std::string header);
 
 class Table {
  public:
@@ -65,8 +68,8 @@ class Table {
   // cell so far, and is widened by this table's.
   void line_up(std::vector<std::size_t>& widths);
 
-  // With a header, columns two spaces apart; shrinking columns are cut with ".." so that no line
-  // is wider than `columns_max`.
+  // With a header, columns two spaces apart, and no line wider than `columns_max`: what is cut ends
+  // in "..".
   std::string render(std::size_t columns_max, Color color) const;
   // One row a line, tab between cells, no header, nothing cut.
   std::string render_raw() const;
@@ -92,6 +95,9 @@ std::string short_time(std::string_view iso);
 // "3 s ago", "in 4 h", "now", "never".
 std::string age(std::int64_t at_ms, std::int64_t now_ms);
 std::string age(std::string_view iso, std::int64_t now_ms);
+// The same under a header that says AGE: "3 s".
+std::string age_cell(std::int64_t at_ms, std::int64_t now_ms);
+std::string age_cell(std::string_view iso, std::int64_t now_ms);
 
 // "4.0 KiB", "37 B".
 std::string human_bytes(std::uint64_t bytes);

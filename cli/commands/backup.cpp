@@ -161,6 +161,23 @@ base::Status run_backup(Context& context, const Options& options) {
   return {};
 }
 
+void print_report(Context& context, const std::string& report, bool good) {
+  const auto number = [&](const char* key) { return grouped(to_number(field_of(report, key))); };
+  const std::string entries = number("entries_checked");
+  context.out() << "history   "
+                << (entries == "0"
+                        ? "nothing has happened yet"
+                        : entries + " entries, revision " + number("first_revision") + " to " +
+                              number("last_revision") + ", each digest recomputed")
+                << "\nrows      " << number("rows_checked")
+                << " rows, each hashed; their sum is the state digest\ndigest    "
+                << harmless(field_of(report, "state_digest"))
+                << "\nstructure checked by SQLite\nresult    "
+                << (good ? context.painted("everything agrees", Tone::good)
+                         : context.painted("the state is damaged", Tone::bad))
+                << "\n";
+}
+
 base::Status run_verify(Context& context) {
   context.allow_time(kTimeAllowed);
   auto report = context.get("/v1/verify");
@@ -175,18 +192,7 @@ base::Status run_verify(Context& context) {
       context.out() << key << "\t" << harmless(field_of(*report, key)) << "\n";
     }
   } else {
-    const auto number = [&](const char* key) { return grouped(to_number(field_of(*report, key))); };
-    context.out() << "history  " << number("entries_checked")
-                  << " entries, each digest recomputed from revision " << number("first_revision")
-                  << " to " << number("last_revision") << "\n"
-                  << "rows     " << number("rows_checked")
-                  << " rows, hashed and summed to the state digest "
-                  << harmless(field_of(*report, "state_digest")) << "\n"
-                  << "database structure checked by SQLite\n"
-                  << "result   "
-                  << (good ? context.painted("everything agrees", Tone::good)
-                           : context.painted("the state is damaged", Tone::bad))
-                  << "\n";
+    print_report(context, *report, good);
   }
   if (good) return {};
   return base::Error{

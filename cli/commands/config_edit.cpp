@@ -89,7 +89,6 @@ base::Result<std::string> edit_until_valid(Context& context, EditFolder& folder,
     if (again.ok() && *again) continue;
     folder.keep();
     base::Error error = valid.error();
-    error.reason = "invalid_document";
     error.message += "; nothing was written, and your text is in " + folder.file();
     return error;
   }

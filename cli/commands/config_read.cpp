@@ -130,7 +130,8 @@ base::Status config_list(Context& context) {
   for (const base::ConfigVersion& config : *configs) {
     table.add_row({config.component, std::to_string(config.version),
                    short_time(base::iso_time(config.created_at_ms)),
-                   age(config.created_at_ms, context.now_ms()), config.author, config.comment});
+                   age_cell(config.created_at_ms, context.now_ms()), config.author,
+                   config.comment});
   }
   context.print(table, "no configurations yet: store one with  ml-guard config put COMPONENT FILE");
   return {};
@@ -153,7 +154,7 @@ base::Status config_history(Context& context, const ConfigOptions& options) {
     table.add_row({std::to_string(version.version),
                    {state, tone_of_word(state)},
                    short_time(base::iso_time(version.created_at_ms)),
-                   age(version.created_at_ms, context.now_ms()),
+                   age_cell(version.created_at_ms, context.now_ms()),
                    version.author,
                    version.comment});
   }

@@ -56,6 +56,8 @@ base::Status check_document(const std::string& document, const std::string& name
   const auto valid = base::check_json(document);
   if (valid.ok()) return {};
   base::Error error = valid.error();
+  // Not the server's "invalid_json": its advice, `config validate`, would say just this again.
+  error.reason = "invalid_document";
   error.message = name + ": " + error.message;
   return error;
 }
@@ -155,13 +157,8 @@ base::Status config_validate(Context& context, const ConfigOptions& options) {
   auto document = read_document(context.streams(), options.file);
   if (!document.ok()) return document.error();
   const std::string name = options.file == "-" ? "the input" : options.file;
-  auto valid = check_document(*document, name);
-  if (!valid.ok()) {
-    base::Error error = valid.error();
-    // The advice for invalid_json is this very command.
-    error.reason = "invalid_document";
-    return error;
-  }
+  const auto valid = check_document(*document, name);
+  if (!valid.ok()) return valid;
   context.report(name + " is valid JSON, " + human_bytes(document->size()),
                  json_object({{"file", name}, {"status", "valid"}}), "valid");
   return {};

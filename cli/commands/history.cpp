@@ -1,5 +1,7 @@
 // ml-guard detections, audit, changes: what happened.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <ostream>
@@ -78,7 +80,7 @@ const std::vector<std::string>& detection_keys() {
 }
 
 Table detection_table(const Context& context, const std::vector<TextRow>& rows) {
-  Table table({text_column("DETECTED"), age_column("AGE"), shrinking_column("KIND"),
+  Table table({text_column("DETECTED"), spare_age_column("AGE"), shrinking_column("KIND"),
                text_column("FROM"), text_column("TO"), number_column("SCORE"),
                shrinking_column("RULE")});
   for (const TextRow& row : rows) {
@@ -86,7 +88,7 @@ Table detection_table(const Context& context, const std::vector<TextRow>& rows) 
     std::array<char, 32> score{};
     std::snprintf(score.data(), score.size(), "%.2f", std::strtod(row[6].c_str(), nullptr));
     table.add_row({short_time(row[1]),
-                   age(row[1], context.now_ms()),
+                   age_cell(row[1], context.now_ms()),
                    {row[2], Tone::warning},
                    row[3],
                    row[4] + (has_port ? ":" + row[5] : ""),
@@ -135,6 +137,30 @@ base::Status run_detections(Context& context, const Options& options) {
 
 // ---- audit
 
+// For people, what was done to and how are one sentence; for programs, two columns.
+Table audit_table(const Context& context, const std::vector<TextRow>& rows) {
+  std::vector<Column> columns = {text_column("TIME"), spare_age_column("AGE"),
+                                 shrinking_column("WHO"), text_column("ACTION"),
+                                 shrinking_column("WHAT")};
+  if (context.raw()) columns.push_back(text_column("DETAIL"));
+  Table table(std::move(columns));
+  for (const TextRow& row : rows) {
+    const Tone tone = row[3] == "refused" ? Tone::bad : Tone::plain;
+    const bool both = !context.raw() && !row[4].empty() && !row[5].empty();
+    std::vector<Cell> cells = {short_time(row[1]),
+                               age_cell(row[1], context.now_ms()),
+                               row[2],
+                               {row[3], tone},
+                               both ? row[4] + ": " + row[5] : row[4] + row[5]};
+    if (context.raw()) {
+      cells.back() = row[4];
+      cells.emplace_back(row[5]);
+    }
+    table.add_row(std::move(cells));
+  }
+  return table;
+}
+
 base::Status run_audit(Context& context, const Options& options) {
   std::string target = "/v1/audit?limit=" + std::to_string(options.limit);
   if (options.after > 0) target += "&after=" + std::to_string(options.after);
@@ -146,18 +172,7 @@ base::Status run_audit(Context& context, const Options& options) {
   }
   auto rows = rows_of(*answer, "audit", {"id", "at", "actor", "action", "subject", "detail"});
   if (!rows.ok()) return rows.error();
-  Table table({text_column("TIME"), age_column("AGE"), shrinking_column("WHO"),
-               text_column("ACTION"), shrinking_column("WHAT"), shrinking_column("DETAIL")});
-  for (const TextRow& row : *rows) {
-    const Tone tone = row[3] == "refused" ? Tone::bad : Tone::plain;
-    table.add_row({short_time(row[1]),
-                   age(row[1], context.now_ms()),
-                   row[2],
-                   {row[3], tone},
-                   row[4],
-                   row[5]});
-  }
-  context.print(table, "nothing has been done yet");
+  context.print(audit_table(context, *rows), "nothing has been done yet");
   if (rows->size() == options.limit && options.limit > 0) {
     context.note("for older ones: ml-guard audit --before " + rows->back()[0]);
   }
@@ -166,11 +181,15 @@ base::Status run_audit(Context& context, const Options& options) {
 
 // ---- changes
 
-Table change_table(const std::vector<TextRow>& rows) {
-  Table table({number_column("REVISION"), text_column("TIME"), shrinking_column("WHO"),
-               shrinking_column("WHAT"), shrinking_column("CHANGE")});
+Table change_table(const Context& context, const std::vector<TextRow>& rows) {
+  // The summary names the resource, mostly: that column is the first to go.
+  Column resource = text_column("WHAT");
+  resource.fit = Column::Fit::drops;
+  Table table({number_column("REVISION"), text_column("TIME"), spare_age_column("AGE"),
+               shrinking_column("WHO"), resource, shrinking_column("CHANGE")});
   for (const TextRow& row : rows) {
-    table.add_row({row[0], short_time(row[1]), row[2], row[3], row[4]});
+    table.add_row(
+        {row[0], short_time(row[1]), age_cell(row[1], context.now_ms()), row[2], row[3], row[4]});
   }
   return table;
 }
@@ -216,7 +235,7 @@ base::Status run_changes(Context& context, const Options& options) {
       context.out() << pretty_json(*answer);
       return {};
     }
-    writer.write(change_table(*rows), *answer);
+    writer.write(change_table(context, *rows), *answer);
     if (!options.follow || !context.out().good()) return {};
     after = std::max(after, to_number(field_of(*answer, "revision")));
     waiting = true;

@@ -1,5 +1,6 @@
 // ml-guard rules add|list|rm: what is blocked, and what never may be.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <ostream>
 

@@ -130,7 +130,7 @@ base::Status run_health(Context& context, bool check) {
       table.add_row({name,
                      {row[0], tone_of_word(row[0])},
                      short_time(row[1]),
-                     age(row[1], context.now_ms())});
+                     age_cell(row[1], context.now_ms())});
     }
     context.print(table, kNoComponents);
   }
@@ -159,7 +159,7 @@ base::Status run_components(Context& context) {
     table.add_row({row[0],
                    {row[1], tone_of_word(row[1])},
                    short_time(row[2]),
-                   age(row[2], context.now_ms()),
+                   age_cell(row[2], context.now_ms()),
                    row[3],
                    row[4]});
   }

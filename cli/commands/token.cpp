@@ -59,6 +59,10 @@ std::string next_command(const Context& context, const Options& options, const s
          token;
 }
 
+std::string with_article(const std::string& role) {
+  return (role == "operator" ? "an " : "a ") + role;
+}
+
 base::Status run_create(Context& context, const Options& options) {
   wire::TokenRequest wanted;
   auto role = base::parse_role(options.role);
@@ -88,8 +92,8 @@ base::Status run_create(Context& context, const Options& options) {
     context.out() << made->token << "\n";
   } else {
     const std::string uses = options.uses == 1 ? "once" : std::to_string(options.uses) + " times";
-    context.out() << "token " << made->id << ": lets a " << options.role << " in, " << uses
-                  << ", until " << short_time(base::iso_time(made->expires_at_ms)) << " ("
+    context.out() << "token " << made->id << ": lets " << with_article(options.role) << " in, "
+                  << uses << ", until " << short_time(base::iso_time(made->expires_at_ms)) << " ("
                   << age(made->expires_at_ms, context.now_ms()) << ").\n"
                   << "It is shown only now. On the other machine, type:\n\n  "
                   << next_command(context, options, made->token) << "\n\n";

@@ -189,7 +189,7 @@ TEST_F(CliE2eTest, RulesAreAddedListedAndRemovedByIdOrNetwork) {
   run({"rules", "add", "192.0.2.0/24", "--action", "allow", "--id", "printers"});
   const std::string list = run({"rules", "list"});
   EXPECT_TRUE(contains(list, "203.0.113.7/32")) << list;
-  EXPECT_TRUE(contains(list, "in 59 min") || contains(list, "in 1 h")) << list;
+  EXPECT_TRUE(contains(list, "in 60 min") || contains(list, "in 59 min")) << list;
   EXPECT_TRUE(contains(list, "printers")) << list;
   run({"rules", "rm", "203.0.113.7"});
   run({"rules", "rm", "printers"});

@@ -28,6 +28,16 @@ TEST(OutputTest, ShrinkingColumnsKeepTheTableOnTheTerminal) {
             std::string::npos);
 }
 
+TEST(OutputTest, ANarrowTerminalLosesTheSpareColumnsFirst) {
+  Table table({text_column("TIME"), spare_age_column("AGE"), shrinking_column("WHAT")});
+  table.add_row({std::string(20, 't'), std::string("3 s"), std::string(30, 'w')});
+  EXPECT_EQ(table.render(57, Color::off).find("TIME                  AGE  WHAT\n"), 0U);
+  EXPECT_EQ(table.render(56, Color::off), "TIME                  WHAT\n" + std::string(20, 't') +
+                                              "  " + std::string(30, 'w') + "\n");
+  EXPECT_EQ(table.render(40, Color::off), "TIME                  WHAT\n" + std::string(20, 't') +
+                                              "  " + std::string(16, 'w') + "..\n");
+}
+
 TEST(OutputTest, RowsThatComeLaterLineUpWithThoseBefore) {
   std::vector<std::size_t> widths;
   Table first({text_column("WHO"), text_column("X")});
@@ -70,9 +80,12 @@ TEST(OutputTest, TimesAndAgesAreReadable) {
   EXPECT_EQ(short_time("2023-11-14T22:13:20.250Z"), "2023-11-14T22:13:20Z");
   EXPECT_EQ(age(kNow - 3'000, kNow), "3 s ago");
   EXPECT_EQ(age(kNow + 7'200'000, kNow), "in 2 h");
+  EXPECT_EQ(age(kNow + 3'599'950, kNow), "in 60 min");
   EXPECT_EQ(age(kNow + 20, kNow), "now");
   EXPECT_EQ(age(std::int64_t{0}, kNow), "never");
   EXPECT_EQ(age("", kNow), "never");
+  EXPECT_EQ(age_cell(kNow - 3'000, kNow), "3 s");
+  EXPECT_EQ(age_cell("", kNow), "never");
 }
 
 TEST(OutputTest, NumbersAreReadable) {
