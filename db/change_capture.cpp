@@ -136,15 +136,36 @@ void ChangeCapture::note_purged_rule() {
 }
 
 void ChangeCapture::note_effects(Side side, const ReplicatedTable& table) {
+  if (table.id != TableId::component && table.id != TableId::config_active &&
+      table.id != TableId::rule) {
+    return;
+  }
+  const bool live = integer(side, table.columns.size() - 1) == 0;
   if (table.id == TableId::component) {
-    effects_.components.emplace(text(side, 0));
+    auto& after = effects_.components[std::string(text(side, 0))];
+    after = live ? std::optional(component(side)) : std::nullopt;
   } else if (table.id == TableId::config_active) {
-    effects_.configs.emplace(text(side, 0));
+    const auto version = static_cast<std::uint64_t>(integer(side, 1));
+    effects_.config_versions[std::string(text(side, 0))] = live ? version : 0;
   } else if (table.id == TableId::rule && side == Side::after) {
     // The purge of a tombstone is no change of the rules.
     effects_.rules_changed = true;
     state_.rules_revision = revision_;
   }
+}
+
+base::Component ChangeCapture::component(Side side) const {
+  base::Component component;
+  component.name = text(side, 0);
+  component.instance_id = text(side, 1);
+  if (auto role = base::parse_role(text(side, 2)); role.ok()) component.role = *role;
+  component.version = text(side, 3);
+  component.address = text(side, 4);
+  component.public_key = text(side, 5);
+  component.registered_at_ms = integer(side, 6);
+  if (auto health = base::parse_health(text(side, 7)); health.ok()) component.health = *health;
+  component.health_since_ms = integer(side, 8);
+  return component;
 }
 
 std::string_view ChangeCapture::text(Side side, std::size_t column) const {

@@ -38,6 +38,7 @@ class ChangeCapture {
   void count_rule(Side side);
   void note_purged_rule();
   void note_effects(Side side, const ReplicatedTable& table);
+  base::Component component(Side side) const;
   std::string_view text(Side side, std::size_t column) const;
   std::int64_t integer(Side side, std::size_t column) const;
 

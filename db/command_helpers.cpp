@@ -11,7 +11,7 @@ constexpr std::size_t kIdCharsMax = 64;
 
 void add_audit(const CommandContext& context, const std::string& action, const std::string& subject,
                const std::string& detail) {
-  put_row(context, TableId::audit, context.revision, context.origin, context.now_ms, context.author,
+  add_row(context, TableId::audit, context.revision, context.origin, context.now_ms, context.author,
           action, subject, detail);
 }
 
@@ -51,7 +51,7 @@ Outcome run(const CommandContext& context, const AppendAudit& command) {
     return base::Error{base::ErrorCode::invalid_argument, "invalid_audit",
                        "an audit record needs an action"};
   }
-  put_row(context, TableId::audit, context.revision, context.origin,
+  add_row(context, TableId::audit, context.revision, context.origin,
           record.at_ms == 0 ? context.now_ms : record.at_ms,
           record.actor.empty() ? context.author : record.actor, record.action, record.subject,
           record.detail);

@@ -68,6 +68,13 @@ void put_row(const CommandContext& context, TableId table, Values&&... values) {
                  context.origin, 0);
 }
 
+// The same for a row that is known to be new, which spares looking for the old one.
+template <class... Values>
+void add_row(const CommandContext& context, TableId table, Values&&... values) {
+  context.db.run(table_of(table).insert_sql.c_str(), std::forward<Values>(values)..., context.hlc,
+                 context.origin, 0);
+}
+
 void add_audit(const CommandContext& context, const std::string& action, const std::string& subject,
                const std::string& detail);
 

@@ -20,6 +20,7 @@ constexpr int kVersionsPurgedPerPut = 8;
 struct Active {
   std::uint64_t version = 0;  // 0: none in force.
   std::uint64_t last = 0;     // The highest number ever given.
+  bool known = false;         // config_active has a row, be it a tombstone.
 };
 
 Active active_of(const CommandContext& context, const std::string& component) {
@@ -29,6 +30,7 @@ Active active_of(const CommandContext& context, const std::string& component) {
         context.db.query("SELECT version, deleted FROM config_active WHERE component = ?");
     query.bind(component);
     if (query.step()) {
+      active.known = true;
       active.last = query.unsigned_integer(0);
       if (!query.truth(1)) active.version = active.last;
       return active;
@@ -83,8 +85,16 @@ base::Status check_put(const PutConfig& command) {
 std::string resource_of(const std::string& component) { return "config/" + component; }
 
 // Makes `version` the one in force and clears away what is beyond the limit.
-void activate(const CommandContext& context, const std::string& component, std::uint64_t version) {
-  put_row(context, TableId::config_active, component, version);
+void activate(const CommandContext& context, const std::string& component, const Active& before,
+              std::uint64_t version) {
+  if (before.known) {
+    context.db.run(
+        "UPDATE config_active SET version = ?, hlc = ?, origin = ?, deleted = 0 WHERE component = "
+        "?",
+        version, context.hlc, context.origin, component);
+  } else {
+    add_row(context, TableId::config_active, component, version);
+  }
   const std::uint64_t kept = std::max<std::uint64_t>(context.retention.config_versions_max, 1);
   if (version > kept) {
     context.db.run(
@@ -106,10 +116,10 @@ Outcome run(const CommandContext& context, const PutConfig& command) {
 
   const std::uint64_t version = active.last + 1;
   const Digest hash = sha256(command.document);
-  put_row(context, TableId::config, command.component, version, command.document,
+  add_row(context, TableId::config, command.component, version, command.document,
           Blob{digest_bytes(hash)}, context.author, command.comment, context.now_ms,
           context.revision);
-  activate(context, command.component, version);
+  activate(context, command.component, active, version);
   const std::string resource = resource_of(command.component);
   const std::string summary = "version " + std::to_string(version) + " of the configuration of " +
                               command.component + " put, " +
@@ -171,7 +181,7 @@ Outcome run(const CommandContext& context, const RollbackConfig& command) {
       "WHERE component = ? AND version = ?",
       version, context.author, comment, context.now_ms, context.revision, context.hlc,
       context.origin, command.component, command.to_version);
-  activate(context, command.component, version);
+  activate(context, command.component, active, version);
   const std::string resource = resource_of(command.component);
   const std::string summary = "configuration of " + command.component + " rolled back to version " +
                               to + ", as version " + std::to_string(version);

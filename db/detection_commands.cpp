@@ -90,7 +90,7 @@ Outcome run(const CommandContext& context, const PutDetections& command) {
   if (fresh.empty()) return CommandOutcome{};
 
   for (const Detection& each : fresh) {
-    put_row(context, TableId::detection, each.id, each.component, each.kind, each.source_ip,
+    add_row(context, TableId::detection, each.id, each.component, each.kind, each.source_ip,
             each.destination_ip, each.destination_port, each.score, each.detail, each.rule_id,
             each.detected_at_ms, context.revision);
   }

@@ -99,29 +99,15 @@ void LocalEngine::after_commit() {
 
 void LocalEngine::refresh_leases(const GroupEffects& effects) {
   // Before the writers hear of it: who registers may renew at once.
-  Connection& db = store_->connection();
-  const auto refreshed = guarded("reading", folder_.database_path(), [&]() -> base::Status {
-    for (const std::string& name : effects.configs) {
-      Query query =
-          db.query("SELECT version FROM config_active WHERE component = ? AND deleted = 0");
-      query.bind(name);
-      leases_.set_config_version(name, query.step() ? query.unsigned_integer(0) : 0);
+  for (const auto& [name, version] : effects.config_versions) {
+    leases_.set_config_version(name, version);
+  }
+  for (const auto& [name, component] : effects.components) {
+    if (component) {
+      leases_.put(*component);
+    } else {
+      leases_.remove(name);
     }
-    static const std::string sql =
-        select(kComponentColumns, "FROM component WHERE name = ? AND deleted = 0");
-    for (const std::string& name : effects.components) {
-      Query query = db.query(sql.c_str());
-      query.bind(name);
-      if (query.step()) {
-        leases_.put(component_of(query));
-      } else {
-        leases_.remove(name);
-      }
-    }
-    return {};
-  });
-  if (!refreshed.ok()) {
-    base::log_error("could not refresh the leases", {{"error", refreshed.error().message}});
   }
   if (effects.rules_changed) leases_.set_rules_revision(store_->state().rules_revision);
 }

@@ -59,33 +59,33 @@ class ImageReader {
     return std::bit_cast<double>(bits);
   }
 
-  std::optional<ImageValue> value() {
+  bool value(ImageValue& out) {
     const auto tag = byte();
-    if (!tag) return std::nullopt;
+    if (!tag) return false;
     switch (static_cast<Tag>(*tag)) {
-      case Tag::null: return ImageValue{};
+      case Tag::null: out = std::monostate(); return true;
       case Tag::integer: {
         const auto number = varint();
-        if (!number) return std::nullopt;
-        return ImageValue{unzigzag(*number)};
+        if (number) out = unzigzag(*number);
+        return number.has_value();
       }
       case Tag::real: {
         const auto number = real();
-        if (!number) return std::nullopt;
-        return ImageValue{*number};
+        if (number) out = *number;
+        return number.has_value();
       }
       case Tag::text: {
         const auto part = counted();
-        if (!part) return std::nullopt;
-        return ImageValue{*part};
+        if (part) out = *part;
+        return part.has_value();
       }
       case Tag::blob: {
         const auto part = counted();
-        if (!part) return std::nullopt;
-        return ImageValue{ImageBlob{*part}};
+        if (part) out = ImageBlob{*part};
+        return part.has_value();
       }
     }
-    return std::nullopt;
+    return false;
   }
 
  private:
@@ -113,9 +113,9 @@ std::optional<RowImage> decode_one(ImageReader& in) {
   }
   image.values.reserve(*columns);
   for (unsigned i = 0; i < *columns; ++i) {
-    auto value = in.value();
-    if (!value) return std::nullopt;
-    image.values.push_back(*value);
+    ImageValue value;
+    if (!in.value(value)) return std::nullopt;
+    image.values.push_back(value);
   }
   return image;
 }

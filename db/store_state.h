@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
+#include <optional>
 #include <string>
 
+#include "base/model.h"
 #include "db/digest.h"
 
 namespace mlguard::db {
@@ -32,8 +34,8 @@ struct StoreState {
 
 // What a group changed, for those who keep some of it in memory.
 struct GroupEffects {
-  std::set<std::string> components;  // Registered, changed or removed.
-  std::set<std::string> configs;     // Whose active version changed.
+  std::map<std::string, std::optional<base::Component>> components;  // nullopt: removed.
+  std::map<std::string, std::uint64_t> config_versions;              // 0: none in force now.
   bool rules_changed = false;
 };
 

@@ -22,27 +22,30 @@ std::string names_of(const std::vector<Column>& columns, std::size_t count, cons
   return list;
 }
 
-std::string make_upsert(const ReplicatedTable& table) {
-  const std::size_t count = table.columns.size();
+std::string make_insert(const ReplicatedTable& table) {
   std::string places;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) places += i > 0 ? ",?" : "?";
+  return std::string("INSERT INTO ") + table.name + " AS t (" +
+         names_of(table.columns, table.columns.size(), ",", "") + ") VALUES (" + places + ")";
+}
+
+std::string make_upsert(const ReplicatedTable& table) {
   std::string updates;
-  for (std::size_t i = 0; i < count; ++i) {
-    places += i > 0 ? ",?" : "?";
-    if (i < table.key_columns) continue;
+  for (std::size_t i = table.key_columns; i < table.columns.size(); ++i) {
     const std::string name = table.columns[i].name;
     updates += (updates.empty() ? "" : ",") + name + "=excluded." + name;
   }
-  return std::string("INSERT INTO ") + table.name + " AS t (" +
-         names_of(table.columns, count, ",", "") + ") VALUES (" + places + ") ON CONFLICT (" +
+  return make_insert(table) + " ON CONFLICT (" +
          names_of(table.columns, table.key_columns, ",", "") + ") DO UPDATE SET " + updates +
          " WHERE (excluded.hlc, excluded.origin) > (t.hlc, t.origin)";
 }
 
 ReplicatedTable table(TableId id, const char* name, std::size_t key_columns,
                       std::vector<Column> columns) {
-  ReplicatedTable made{id, name, key_columns, std::move(columns), {}, {}, {}};
+  ReplicatedTable made{id, name, key_columns, std::move(columns), {}, {}, {}, {}};
   made.columns.insert(made.columns.end(),
                       {{"hlc", kInteger}, {"origin", kText}, {"deleted", kInteger}});
+  made.insert_sql = make_insert(made);
   made.upsert_sql = make_upsert(made);
   made.delete_sql = std::string("DELETE FROM ") + name + " WHERE " +
                     names_of(made.columns, key_columns, " AND ", " = ?");

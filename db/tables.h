@@ -39,6 +39,7 @@ struct ReplicatedTable {
   const char* name;
   std::size_t key_columns;
   std::vector<Column> columns;
+  std::string insert_sql;  // A row that is new.
   std::string upsert_sql;  // The guarded upsert of one whole row.
   std::string delete_sql;  // By key.
   std::string scan_sql;    // Every row, in the columns' order.
