@@ -52,9 +52,10 @@ int main(int argc, char** argv) {
     std::cerr << "etcd-server: " << running.error().message << "\n";
     return server::kExitFailed;
   }
-  std::cout << "etcd-server " << server::kServerVersion
-            << " is ready: http://localhost:" << (*running)->port() << "  data "
-            << flags.options.data_dir << "  cluster " << (*running)->cluster_id() << std::endl;
+  base::log_info("ready", {{"version", server::kServerVersion},
+                           {"url", "http://localhost:" + std::to_string((*running)->port())},
+                           {"data", flags.options.data_dir},
+                           {"cluster", (*running)->cluster_id()}});
 
   int signal = 0;
   sigwait(&signals, &signal);

@@ -1,6 +1,10 @@
 // ml-guard component get|rm: one component.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <ostream>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/context.h"
@@ -26,17 +30,30 @@ base::Status run_get(Context& context, const Options& options) {
     context.out() << pretty_json(*answer);
     return {};
   }
-  for (const char* key : {"name", "role", "status", "last_heartbeat", "registered_at", "version",
-                          "address", "instance_id", "config_version"}) {
-    const std::string value = harmless(field_of(*answer, key));
+  // "status" is the server's word, "heartbeat.status" and "problem" are the component's own.
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kLines = {{
+      {"name", "name"},
+      {"role", "role"},
+      {"status", "status"},
+      {"says", "heartbeat.status"},
+      {"problem", "heartbeat.detail.problem"},
+      {"last_heartbeat", "last_heartbeat"},
+      {"registered_at", "registered_at"},
+      {"version", "version"},
+      {"address", "address"},
+      {"instance_id", "instance_id"},
+      {"config_version", "config_version"},
+  }};
+  for (const auto& [key, path] : kLines) {
+    const std::string value = harmless(field_of(*answer, path));
+    if (value.empty() && key == "problem") continue;
     if (context.raw()) {
       context.out() << key << "\t" << value << "\n";
       continue;
     }
-    std::string label = key;
+    std::string label(key);
     label.resize(16, ' ');
-    const bool is_time =
-        std::string_view(key) == "last_heartbeat" || std::string_view(key) == "registered_at";
+    const bool is_time = key == "last_heartbeat" || key == "registered_at";
     context.out() << context.painted(label, Tone::faint)
                   << (is_time ? time_and_age(value, context.now_ms())
                               : context.painted(value, tone_of_word(value)))

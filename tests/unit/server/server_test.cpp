@@ -147,9 +147,9 @@ TEST_F(ServerTest, StatusAndInfoTellWhoAnswers) {
 TEST_F(ServerTest, RulesAreWrittenStreamedAndRemoved) {
   start();
   SealedClient op = connect_operator();
-  const Answer put = op.call(
-      "POST", "/v1/rules",
-      R"({"rules":[{"id":"r1","cidr":"192.0.2.7","reason":"scan"},{"cidr":"192.0.2.0/24","ttl_s":60}]})");
+  const Answer put = op.call("POST", "/v1/rules",
+                             R"({"rules":[{"id":"r1","cidr":"192.0.2.7","reason":"scan"},)"
+                             R"({"cidr":"192.0.2.0/24","ttl_s":60}]})");
   ASSERT_EQ(put.status, 200) << put.message.body;
   ASSERT_EQ(wire::decode_write_reply(put.message.body)->ids.size(), 2U);
   const Answer full = op.call("GET", "/v1/rules/stream?after=0");
