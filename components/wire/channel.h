@@ -86,11 +86,14 @@ struct Sealed {
   std::optional<std::size_t> original_size;  // X-Original-Size: present exactly when compressed
 };
 
-struct SessionKeys;  // session_keys.h
+// What a handshake leaves behind. Internal (session_keys.h): outside wire/ and its tests, channels
+// come from ClientHandshake and ServerHandshake only.
+struct SessionKeys;
 
 // The client's half of a session.
 class ClientChannel {
  public:
+  explicit ClientChannel(SessionKeys keys);
   ClientChannel(ClientChannel&&) noexcept;
   ClientChannel& operator=(ClientChannel&&) noexcept;
   ~ClientChannel();
@@ -109,15 +112,14 @@ class ClientChannel {
   const std::string& session_id() const;
 
  private:
-  friend class ClientHandshake;
   struct State;
-  explicit ClientChannel(SessionKeys keys);
   std::unique_ptr<State> state_;
 };
 
 // The server's half.
 class ServerChannel {
  public:
+  explicit ServerChannel(SessionKeys keys);
   ServerChannel(ServerChannel&&) noexcept;
   ServerChannel& operator=(ServerChannel&&) noexcept;
   ~ServerChannel();
@@ -139,9 +141,7 @@ class ServerChannel {
   std::uint64_t replays_refused() const;
 
  private:
-  friend class ServerHandshake;
   struct State;
-  explicit ServerChannel(SessionKeys keys);
   std::unique_ptr<State> state_;
 };
 

@@ -177,8 +177,8 @@ HandshakeState::HandshakeState(const HandshakeSetup& setup)
 bool HandshakeState::finished() const { return messages_done_ == Pattern::kMessages; }
 
 base::Result<std::string> HandshakeState::write_message(std::string_view payload) {
-  assert(!finished() && (messages_done_ % 2 == 0) == (side_ == NoiseSide::initiator));
-  if (failed_) return failed("it has failed before");
+  assert((messages_done_ % 2 == 0) == (side_ == NoiseSide::initiator) || finished());
+  if (failed_ || finished()) return failed("it is over");
   std::string message;
   for (const Token token : pattern_.messages[messages_done_]) {
     if (token == Token::end) break;
@@ -193,8 +193,8 @@ base::Result<std::string> HandshakeState::write_message(std::string_view payload
 }
 
 base::Result<std::string> HandshakeState::read_message(std::string_view message) {
-  assert(!finished() && (messages_done_ % 2 == 0) == (side_ == NoiseSide::responder));
-  if (failed_) return failed("it has failed before");
+  assert((messages_done_ % 2 == 0) == (side_ == NoiseSide::responder) || finished());
+  if (failed_ || finished()) return failed("it is over");
   for (const Token token : pattern_.messages[messages_done_]) {
     if (token == Token::end) break;
     if (!read_token(token, message)) {

@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -94,9 +95,13 @@ std::string to_base64url(std::string_view bytes) {
 }
 
 base::Result<std::string> from_base64url(std::string_view text) {
+  // libsodium 1.0.18 takes some bytes above 127 for '_', where char is signed.
+  const bool is_ascii = std::all_of(text.begin(), text.end(),
+                                    [](char c) { return static_cast<signed char>(c) >= 0; });
   std::string bytes(text.size() / 4 * 3 + 3, '\0');
   std::size_t length = 0;
-  if (sodium_base642bin(as_bytes(bytes), bytes.size(), text.data(), text.size(), nullptr, &length,
+  if (!is_ascii ||
+      sodium_base642bin(as_bytes(bytes), bytes.size(), text.data(), text.size(), nullptr, &length,
                         nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0) {
     return base::Error{base::ErrorCode::invalid_argument, "invalid_base64",
                        "the text is not base64url without padding"};

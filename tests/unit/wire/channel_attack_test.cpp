@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "handmade_client.h"
 #include "session.h"
+#include "tests/support/handmade_client.h"
 #include "wire/channel.h"
 #include "wire/envelope.h"
 #include "wire/replay_window.h"
@@ -14,7 +14,7 @@
 namespace mlguard::wire {
 namespace {
 
-using testing::HandmadeClient;
+using support::HandmadeClient;
 using testing::make_session;
 using testing::Session;
 

@@ -110,6 +110,16 @@ TEST(HandshakeTest, MessagesOverTheLimitAreTooLarge) {
   EXPECT_EQ(client->finish(huge).error().code, base::ErrorCode::too_large);
 }
 
+TEST(HandshakeTest, AHandshakeIsFinishedOnce) {
+  const Sides sides;
+  auto client = ClientHandshake::start(sides.identity(), "x");
+  auto server = ServerHandshake::read(sides.cluster, client->message1());
+  const std::string message2 = server->finish(sides.psk, "w")->message2;
+  EXPECT_EQ(server->finish(sides.psk, "w").error().reason, "handshake_failed");
+  EXPECT_TRUE(client->finish(message2).ok());
+  EXPECT_EQ(client->finish(message2).error().reason, "handshake_failed");
+}
+
 TEST(HandshakeTest, AClientKeyOfLowOrderIsRefused) {
   const Sides sides;
   // Message 1 begins with the ephemeral public key: all zero is a point of low order.
