@@ -12,37 +12,9 @@
 #include "db/engine.h"
 #include "db/store.h"
 #include "support/temp_dir.h"
+#include "tests/unit/db/samples.h"
 
 namespace mlguard::db::test {
-
-inline base::Component component_named(const std::string& name,
-                                       const std::string& instance = "one") {
-  base::Component component;
-  component.name = name;
-  component.instance_id = instance;
-  component.role = base::Role::sniffer;
-  component.version = "1.0";
-  component.address = "localhost";
-  component.public_key = std::string(64, 'a');
-  return component;
-}
-
-inline base::Heartbeat beat_of(const base::Component& component, std::uint64_t seq = 1) {
-  base::Heartbeat beat;
-  beat.component = component.name;
-  beat.instance_id = component.instance_id;
-  beat.seq = seq;
-  return beat;
-}
-
-inline base::Rule rule_for(const std::string& cidr, const std::string& id = "") {
-  base::Rule rule;
-  rule.id = id;
-  rule.cidr = cidr;
-  rule.reason = "test";
-  rule.score = 1;
-  return rule;
-}
 
 class EngineTest : public testing::Test {
  protected:
@@ -83,11 +55,5 @@ class EngineTest : public testing::Test {
   StoreOptions options_;
   std::unique_ptr<Engine> engine_;
 };
-
-// "reason" of an error, or "ok".
-template <class T>
-std::string reason_of(const base::Result<T>& result) {
-  return result.ok() ? "ok" : result.error().reason;
-}
 
 }  // namespace mlguard::db::test
