@@ -1,0 +1,232 @@
+#include "faults.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace mlguard::sim {
+namespace {
+
+constexpr std::int64_t kMillion = 1'000'000;
+constexpr std::int64_t kBetweenFaultsUsMin = 50'000;
+constexpr std::int64_t kBetweenFaultsUsMax = 1'500'000;
+constexpr std::int64_t kDownUsMax = 3'000'000;
+constexpr std::int64_t kPauseUsMax = 2'500'000;
+constexpr std::int64_t kClockJumpMsMax = 120'000;
+constexpr std::int64_t kClockRateOffPpmMax = 200'000;
+constexpr std::int64_t kSlowSyncUsMax = 400'000;
+constexpr std::int64_t kSlowNetworkUsMax = 150'000;
+constexpr unsigned kLostPermilleMax = 200;
+constexpr unsigned kSelectedPercent = 45;
+constexpr std::int64_t kRefusedUsMax = 20'000;
+
+}  // namespace
+
+Faults::Faults(Surroundings around, bool members_change) : around_(around) {
+  const std::vector<std::function<void()>> all = {
+      [this] { split_in_two(); }, [this] { isolate_one(); },       [this] { cut_one_way(); },
+      [this] { crash_one(); },    [this] { crash_all(); },         [this] { pause_one(); },
+      [this] { jump_clock(); },   [this] { change_clock_rate(); }, [this] { change_disk(); },
+      [this] { transfer(); },     [this] { change_weather(); },
+      [this] { some_node().trim_some(); },
+  };
+  for (const auto& fault : all) {
+    if (around_.random.chance(kSelectedPercent)) selected_.push_back(fault);
+  }
+  if (members_change) selected_.emplace_back([this] { change_members(); });
+  pause_us_max_ = around_.random.between(kBetweenFaultsUsMin * 2, kBetweenFaultsUsMax);
+  tells_lost_peers_ = around_.random.chance(50);
+}
+
+void Faults::start() { schedule(); }
+
+void Faults::schedule() {
+  around_.events.after(around_.random.between(kBetweenFaultsUsMin, pause_us_max_), [this] {
+    if (stopped_) return;
+    strike();
+    schedule();
+  });
+}
+
+void Faults::strike() {
+  // Mending is as frequent as breaking, or nothing would ever be decided.
+  if (selected_.empty() || around_.random.chance(35)) {
+    line("network mended");
+    around_.network.heal();
+    return;
+  }
+  selected_[around_.random.below(selected_.size())]();
+}
+
+void Faults::stop_and_mend() {
+  stopped_ = true;
+  line("everything mended");
+  around_.network.heal();
+  around_.network.weather = {};
+  for (auto& [id, node] : around_.nodes) {
+    node->disk = {};
+    node->set_clock_rate_ppm(kMillion);
+    if (!node->up()) node->start();
+    if (node->paused()) node->resume();
+  }
+}
+
+// ---- Network -------------------------------------------------------------------------------
+
+void Faults::split_in_two() {
+  around_.network.heal();
+  std::vector<std::string> side;
+  std::vector<std::string> other;
+  for (const auto& [id, node] : around_.nodes) {
+    (around_.random.chance(50) ? side : other).push_back(id);
+  }
+  std::string text = "split:";
+  for (const std::string& a : side) {
+    text += " " + a;
+    for (const std::string& b : other) {
+      around_.network.cut(a, b);
+      around_.network.cut(b, a);
+    }
+  }
+  line(text + " | the rest");
+}
+
+void Faults::isolate_one() {
+  around_.network.heal();
+  Node* chosen = around_.random.chance(60) ? leader() : nullptr;
+  if (chosen == nullptr) chosen = &some_node();
+  for (const auto& [id, node] : around_.nodes) {
+    around_.network.cut(chosen->id(), id);
+    around_.network.cut(id, chosen->id());
+  }
+  line(chosen->id() + " isolated");
+}
+
+void Faults::cut_one_way() {
+  const std::string from = some_node().id();
+  const std::string to = some_node().id();
+  around_.network.cut(from, to);
+  line(from + " no longer reaches " + to);
+}
+
+void Faults::change_weather() {
+  NetworkWeather& weather = around_.network.weather;
+  weather = {};
+  if (around_.random.chance(30)) return;
+  weather.delay_us_max = around_.random.between(weather.delay_us_max, kSlowNetworkUsMax);
+  weather.lost_permille = static_cast<unsigned>(around_.random.below(kLostPermilleMax));
+  weather.doubled_permille = static_cast<unsigned>(around_.random.below(kLostPermilleMax));
+  weather.late_permille = static_cast<unsigned>(around_.random.below(kLostPermilleMax));
+  line("weather changes");
+}
+
+// ---- Processes, clocks, disks --------------------------------------------------------------
+
+void Faults::start_later(Node& node) {
+  around_.events.after(around_.random.between(1'000, kDownUsMax), [&node] {
+    if (!node.up()) node.start();
+  });
+}
+
+void Faults::crash_one() {
+  Node* chosen = around_.random.chance(50) ? leader() : nullptr;
+  if (chosen == nullptr) chosen = &some_node();
+  if (!chosen->up()) return;
+  chosen->crash();
+  start_later(*chosen);
+  if (!tells_lost_peers_) return;
+  for (const auto& [id, node] : around_.nodes) {
+    if (node.get() == chosen || !around_.network.reaches(id, chosen->id())) continue;
+    around_.events.after(around_.random.between(100, kRefusedUsMax),
+                         [&peer = *node, lost = chosen->id()] { peer.peer_lost(lost); });
+  }
+}
+
+void Faults::crash_all() {
+  for (auto& [id, node] : around_.nodes) {
+    if (!node->up()) continue;
+    node->crash();
+    start_later(*node);
+  }
+}
+
+void Faults::pause_one() {
+  Node* chosen = around_.random.chance(50) ? leader() : nullptr;
+  if (chosen == nullptr) chosen = &some_node();
+  if (!chosen->up() || chosen->paused()) return;
+  line(chosen->id() + " paused");
+  chosen->pause();
+  around_.events.after(around_.random.between(1'000, kPauseUsMax), [chosen] {
+    if (chosen->paused()) chosen->resume();
+  });
+}
+
+void Faults::jump_clock() {
+  some_node().jump_wall_ms(around_.random.between(-kClockJumpMsMax, kClockJumpMsMax));
+}
+
+void Faults::change_clock_rate() {
+  some_node().set_clock_rate_ppm(
+      kMillion + around_.random.between(-kClockRateOffPpmMax, kClockRateOffPpmMax));
+}
+
+void Faults::change_disk() {
+  Node& node = some_node();
+  node.disk = {};
+  if (around_.random.chance(40)) {
+    node.disk.full = true;
+    line(node.id() + " disk full");
+  } else if (around_.random.chance(70)) {
+    node.disk.sync_us_max = around_.random.between(node.disk.sync_us_max, kSlowSyncUsMax);
+    line(node.id() + " disk slow");
+  }
+}
+
+// ---- Operators -----------------------------------------------------------------------------
+
+void Faults::change_members() {
+  Node* chosen = leader();
+  if (chosen == nullptr) return;
+  const std::string member = some_node().id();
+  const replicator::Membership membership = chosen->core().status().membership;
+  const replicator::Member* known = membership.find(member);
+  auto change = replicator::MemberChange::add_learner;
+  if (known != nullptr && known->kind == replicator::MemberKind::learner) {
+    change = around_.random.chance(80) ? replicator::MemberChange::promote
+                                       : replicator::MemberChange::remove;
+  } else if (known != nullptr) {
+    // Not below two voters: a lone one that is cut off would leave nobody to test.
+    if (membership.voter_count() <= 2) return;
+    change = replicator::MemberChange::remove;
+  }
+  line("asks for a change of member " + member);
+  chosen->change_members(change, member);
+}
+
+void Faults::transfer() {
+  Node* chosen = leader();
+  if (chosen == nullptr) return;
+  const std::string target = some_node().id();
+  line("asks " + chosen->id() + " to hand over to " + target);
+  chosen->transfer(target);
+}
+
+Node& Faults::some_node() {
+  auto it = around_.nodes.begin();
+  std::advance(it, static_cast<std::ptrdiff_t>(around_.random.below(around_.nodes.size())));
+  return *it->second;
+}
+
+Node* Faults::leader() {
+  for (auto& [id, node] : around_.nodes) {
+    if (!node->up() || node->paused()) continue;
+    if (node->core().status().role == replicator::Role::leader) return node.get();
+  }
+  return nullptr;
+}
+
+void Faults::line(const std::string& text) const {
+  around_.trace.line(around_.events.now_us(), "! " + text);
+}
+
+}  // namespace mlguard::sim

@@ -1,0 +1,248 @@
+#include "oracle.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace mlguard::sim {
+namespace {
+
+std::string at(const Position& position) {
+  return std::to_string(position.revision) + " (term " + std::to_string(position.term) + ")";
+}
+
+}  // namespace
+
+void add(Coverage& sum, const Coverage& more) {
+  sum.elections += more.elections;
+  sum.committed += more.committed;
+  sum.merges += more.merges;
+  sum.merged_rows += more.merged_rows;
+  sum.conflicts += more.conflicts;
+  sum.snapshots += more.snapshots;
+  sum.member_changes += more.member_changes;
+  sum.refused_by_disk += more.refused_by_disk;
+  sum.operations += more.operations;
+  sum.unknown_operations += more.unknown_operations;
+  sum.undecided_histories += more.undecided_histories;
+}
+
+void Oracle::check(const Node& node) {
+  const replicator::CoreStatus status = node.core().status();
+  Seen& seen = seen_[node.id()];
+  if (seen.incarnation != node.incarnation()) {
+    // The commit is written down lazily, so a restart may know of less. Its state may not.
+    seen.incarnation = node.incarnation();
+    seen.committed = 0;
+  }
+  check_committed(node, status, seen);
+  check_leader(node, status, seen);
+  check_shown(node, seen);
+}
+
+void Oracle::check_leader(const Node& node, const replicator::CoreStatus& status, Seen& seen) {
+  if (status.role != replicator::Role::leader || seen.led == status.term) return;
+  seen.led = status.term;
+  ++coverage_.elections;
+  const auto [it, first] = leaders_.insert({status.term, node.id()});
+  if (!first && it->second != node.id()) {
+    throw Violation("two leaders in term " + std::to_string(status.term) + ": " + it->second +
+                    " and " + node.id());
+  }
+  trace_.line(0, "* " + node.id() + " leads term " + std::to_string(status.term));
+  // Leader completeness: nothing committed is missing.
+  if (status.tail.revision < truth_.size()) {
+    throw Violation(node.id() + " leads term " + std::to_string(status.term) + " with tail " +
+                    at(status.tail) + " though " + std::to_string(truth_.size()) +
+                    " is committed");
+  }
+  if (truth_.empty()) return;
+  const auto position = node.storage().position_at(truth_.size());
+  if (position && !(*position == truth_.back().position)) {
+    throw Violation(node.id() + " leads term " + std::to_string(status.term) +
+                    " with another entry at committed " + at(truth_.back().position));
+  }
+}
+
+void Oracle::check_committed(const Node& node, const replicator::CoreStatus& status, Seen& seen) {
+  if (status.committed < seen.committed) {
+    throw Violation(node.id() + " takes its committed revision back from " +
+                    std::to_string(seen.committed) + " to " + std::to_string(status.committed));
+  }
+  if (status.committed > status.tail.revision) {
+    throw Violation(node.id() + " reports " + std::to_string(status.committed) +
+                    " committed beyond its tail " + at(status.tail));
+  }
+  const Revision from = std::max(seen.committed, node.storage().base());
+  for (Revision revision = from + 1; revision <= status.committed; ++revision) {
+    commit(node, revision);
+  }
+  seen.committed = status.committed;
+}
+
+// The first to call a revision committed decides what it is; all others must agree.
+void Oracle::commit(const Node& node, Revision revision) {
+  const auto position = node.storage().position_at(revision);
+  if (!position) throw Violation(node.id() + " cannot read committed " + std::to_string(revision));
+  if (revision <= truth_.size()) {
+    if (*position == truth_[revision - 1].position) return;
+    throw Violation("revision " + std::to_string(revision) + " is committed with two contents: " +
+                    node.id() + " has " + at(*position) + ", before it was " +
+                    at(truth_[revision - 1].position));
+  }
+  if (revision != truth_.size() + 1) {
+    throw Violation(node.id() + " commits " + std::to_string(revision) + " while only " +
+                    std::to_string(truth_.size()) + " were committed");
+  }
+  const auto entries = node.storage().entries(revision - 1, revision, 1, 1);
+  if (entries.empty()) throw Violation(node.id() + " cannot read " + std::to_string(revision));
+  Committed committed{*position, node.storage().content(entries.front())};
+  for (const Row& row : committed.content.rows) {
+    if (!committed_requests_.insert(row.request).second) {
+      throw Violation("request " + row.request + " is written twice, again at " + at(*position));
+    }
+  }
+  ++coverage_.committed;
+  if (committed.content.is_merge) {
+    ++coverage_.merges;
+    coverage_.merged_rows += committed.content.rows.size();
+    coverage_.conflicts += committed.content.conflicts.size();
+  }
+  truth_.push_back(std::move(committed));
+}
+
+// Whatever committed revision a node's state has shown, it goes on showing.
+void Oracle::check_shown(const Node& node, Seen& seen) {
+  const Position tail = node.storage().tail();
+  if (tail.revision < seen.shown) {
+    throw Violation(node.id() + " goes back to " + at(tail) + " after it has shown committed " +
+                    std::to_string(seen.shown));
+  }
+  if (seen.shown > 0) {
+    const auto shown = node.storage().position_at(seen.shown);
+    if (shown && !(*shown == truth_[seen.shown - 1].position)) {
+      throw Violation(node.id() + " no longer holds committed " + std::to_string(seen.shown) +
+                      " that it has shown");
+    }
+  }
+  const Revision candidate = std::min<Revision>(tail.revision, truth_.size());
+  if (candidate <= seen.shown) return;
+  const auto position = node.storage().position_at(candidate);
+  if (position && *position == truth_[candidate - 1].position) seen.shown = candidate;
+}
+
+void Oracle::note_start(const Node& node, const StorageCommand& command) {
+  if (!std::holds_alternative<replicator::Execute>(command.what)) return;
+  before_.clear();
+  for (Row& row : node.storage().rows()) before_[row.key] = std::move(row);
+  tail_before_ = node.storage().tail().revision;
+}
+
+void Oracle::note_run(const Node& node, const StorageCommand& command, const StorageDone& done) {
+  if (done.outcome != replicator::StorageOutcome::durable) return;
+  if (trace_.on()) trace_.line(0, "* " + node.id() + " has durable " + at(done.tail));
+  if (std::holds_alternative<replicator::InstallSnapshot>(command.what)) {
+    ++coverage_.snapshots;
+    const Revision revision = done.tail.revision;
+    if (revision > truth_.size() ||
+        (revision > 0 && !(truth_[revision - 1].position == done.tail))) {
+      throw Violation(node.id() + " installs a snapshot at " + at(done.tail) +
+                      " that is not committed");
+    }
+  }
+  if (!std::holds_alternative<replicator::Execute>(command.what)) return;
+  if (done.membership) ++coverage_.member_changes;
+  const Revision tail = node.storage().tail().revision;
+  for (const Entry& entry :
+       node.storage().entries(tail_before_, tail, tail - tail_before_, SIZE_MAX)) {
+    const EntryContent content = node.storage().content(entry);
+    for (const Row& row : content.rows) {
+      if (!content.is_merge) predecessor_[row.request] = before_[row.key].request;
+      before_[row.key] = row;
+    }
+  }
+}
+
+void Oracle::note_alarm(const Node& node, const replicator::Alarm& alarm) {
+  if (alarm.kind == replicator::AlarmKind::storage_refused) return;
+  throw Violation(node.id() + " raises " + to_string(alarm.kind) + ": " + alarm.detail);
+}
+
+void Oracle::note_quorum_ack(const std::string& request, Revision revision,
+                             const std::string& detail) {
+  if (revision > truth_.size()) {
+    throw Violation("write " + request + " is acknowledged at " + std::to_string(revision) +
+                    " though only " + std::to_string(truth_.size()) + " is committed");
+  }
+  // A write that found its value standing has no entry of its own.
+  if (detail == kStandsDetail || committed_requests_.count(request) != 0) return;
+  throw Violation("write " + request + " is acknowledged at " + std::to_string(revision) +
+                  ", and no committed entry holds it");
+}
+
+bool Oracle::has_seen(const std::string& request, const std::string& earlier) const {
+  auto at = predecessor_.find(request);
+  while (at != predecessor_.end() && !at->second.empty()) {
+    if (at->second == earlier) return true;
+    at = predecessor_.find(at->second);
+  }
+  return false;
+}
+
+void Oracle::replay(const Committed& entry, std::map<std::string, Row>& state) const {
+  const auto& conflicts = entry.content.conflicts;
+  for (const Row& row : entry.content.rows) {
+    const auto current = state.find(row.key);
+    if (current != state.end() && entry.content.is_merge) {
+      const Row& loser = current->second;
+      if (std::tie(row.hlc, row.origin) <= std::tie(loser.hlc, loser.origin)) {
+        throw Violation("merge at " + at(entry.position) + " applies an older write");
+      }
+      const bool recorded = std::any_of(conflicts.begin(), conflicts.end(),
+                                        [&](const Conflict& c) { return c.row == loser; });
+      if (!recorded && !has_seen(row.request, loser.request)) {
+        throw Violation("merge at " + at(entry.position) + " overwrites " + loser.request +
+                        " by " + row.request + " and does not record it");
+      }
+    }
+    state[row.key] = row;
+  }
+}
+
+void Oracle::check_settled(const Node& node) const {
+  std::map<std::string, Row> state;
+  for (const Committed& entry : truth_) replay(entry, state);
+  const std::vector<Row> rows = node.storage().rows();
+  for (const Row& row : rows) {
+    const auto expected = state.find(row.key);
+    if (expected == state.end() || !(expected->second == row)) {
+      throw Violation(node.id() + " holds " + row.key + "=" + row.value +
+                      ", which replaying the committed history does not give");
+    }
+  }
+  if (rows.size() != state.size()) throw Violation(node.id() + " lacks rows of the history");
+  // A removed node takes what only it holds with it.
+  if (coverage_.member_changes == 0) check_nothing_vanished(node);
+}
+
+// Every write that was durable anywhere is in the history, recorded as a loser, or was overwritten
+// by one that is and had seen it.
+void Oracle::check_nothing_vanished(const Node& node) const {
+  std::set<std::string> accounted = committed_requests_;
+  for (const Conflict& conflict : node.storage().conflicts()) accounted.insert(conflict.row.request);
+  const std::set<std::string> direct = accounted;
+  for (const std::string& request : direct) {
+    auto at = predecessor_.find(request);
+    while (at != predecessor_.end() && !at->second.empty()) {
+      if (!accounted.insert(at->second).second && direct.count(at->second) == 0) break;
+      at = predecessor_.find(at->second);
+    }
+  }
+  for (const auto& [request, before] : predecessor_) {
+    if (accounted.count(request) != 0) continue;
+    const bool acked = leader_acked_.count(request) != 0;
+    throw Violation("write " + request + (acked ? ", acknowledged by its leader," : "") +
+                    " was durable and vanished: neither merged nor recorded");
+  }
+}
+
+}  // namespace mlguard::sim
