@@ -32,7 +32,6 @@ const char* to_string(FollowMode mode) {
   switch (mode) {
     case FollowMode::fetching: return "fetching";
     case FollowMode::probing: return "probing";
-    case FollowMode::handing_tail: return "handing-tail";
     case FollowMode::installing: return "installing";
   }
   return "unknown";
@@ -97,6 +96,10 @@ void Core::storage_done(std::int64_t now_ms, const StorageDone& done) {
   if (done.outcome == StorageOutcome::refused) alarm(AlarmKind::storage_refused, done.problem);
   if (persisting_ == done.id) {
     vote_persisted(done);
+  } else if (forgetting_ == done.id) {
+    forgetting_.reset();
+  } else if (following_.snapshot_id == done.id) {
+    snapshot_fetched(done);
   } else if (log_command_ && log_command_->id == done.id) {
     log_command_done(done);
   }
@@ -133,7 +136,6 @@ void Core::become_follower() {
   leader_lost_ = false;
   following_ = Following{};
   following_.agreed = committed_;
-  if (log_command_ && log_command_->installs) following_.mode = FollowMode::installing;
 }
 
 void Core::adopt_term(Term term) {
@@ -266,6 +268,7 @@ void Core::log_command_done(const StorageDone& done) {
   }
   if (done.outcome == StorageOutcome::durable) {
     tail_ = done.tail;
+    has_set_aside_ = has_set_aside_ || command.installs;
     take_membership(done);
   }
   if (command.installs) {
@@ -312,10 +315,7 @@ CoreStatus Core::status() const {
   return status;
 }
 
-bool Core::may_offer_snapshot(Term term, Revision revision) const {
-  return leading_ && term == hard_.term && leading_->term_start != 0 && committed_ >= leading_->term_start &&
-         committed_ >= revision;
-}
+bool Core::may_offer_snapshot(Term term) const { return leading_ && term == hard_.term; }
 
 Revision Core::trimmable() const {
   if (!leading_) return committed_;

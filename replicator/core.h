@@ -82,9 +82,8 @@ class Core {
   // Tick no later than this.
   std::int64_t next_deadline_ms() const;
   CoreStatus status() const;
-  // A snapshot taken at `revision` while leading `term` may be streamed only once this holds: then
-  // it is committed, so that no follower ever takes over what could still vanish.
-  bool may_offer_snapshot(Term term, Revision revision) const;
+  // A snapshot asked for in `term` may be taken, and its last byte sent, only while this holds.
+  bool may_offer_snapshot(Term term) const;
   // The log may be trimmed up to here without any member needing a snapshot for it (leader), or at
   // all (others). A log must never be trimmed beyond what is committed.
   Revision trimmable() const;
@@ -135,10 +134,13 @@ class Core {
   void start_probing();
   void send_probe();
   void on_probe_reply(const ProbeReply& reply);
-  void start_handing(Revision common);
-  void send_tail();
+  void take_over(Revision common);
+  void fetch_snapshot();
+  void snapshot_fetched(const StorageDone& done);
+  void hand_set_aside();
+  void merge_own_set_aside();
   void on_merge_reply(const MergeReply& reply);
-  void start_install();
+  void forget_set_aside(std::size_t count);
 
   // core_leader.cpp
   void become_leader();
@@ -186,6 +188,8 @@ class Core {
   Revision committed_;
   Membership members_;
   std::optional<LogCommand> log_command_;
+  bool has_set_aside_ = true;  // Until the store says that there is nothing.
+  std::optional<std::uint64_t> forgetting_;
 
   Role role_ = Role::follower;
   NodeId leader_;

@@ -28,6 +28,7 @@ void Core::enqueue(Proposal proposal) {
 
 // One transaction after the other; what arrives meanwhile goes into the next one together.
 void Core::pump_leader() {
+  merge_own_set_aside();
   if (log_command_ || leading_->queue.empty()) return;
   Execute execute{hard_.term, committed_, {}};
   std::size_t bytes = 0;
@@ -163,7 +164,10 @@ void Core::answer(const Pending& pending, AnswerKind kind) {
   switch (pending.kind) {
     case ProposalKind::empty: return;
     case ProposalKind::merge:
-      if (leading_) {
+      if (leading_ && pending.merge_from == self_) {
+        const std::size_t count = std::exchange(leading_->merging_own, 0);
+        if (kind == AnswerKind::done) forget_set_aside(count);
+      } else if (leading_) {
         const auto peer = leading_->peers.find(pending.merge_from);
         if (peer == leading_->peers.end()) return;
         const std::uint64_t asked = std::exchange(peer->second.merge_id, 0);

@@ -49,7 +49,9 @@ bool Core::ask_is_fresh() const {
 }
 
 void Core::pump_follower() {
-  if (!follows() || now_ms_ < following_.retry_at_ms || ask_is_fresh()) return;
+  if (!follows()) return;
+  hand_set_aside();
+  if (now_ms_ < following_.retry_at_ms || ask_is_fresh()) return;
   if (log_command_) {
     // Being written is not durable, so there is nothing to acknowledge yet.
     const Position acknowledged = rules_.acknowledged(tail_, log_command_->writing);
@@ -59,8 +61,7 @@ void Core::pump_follower() {
   switch (following_.mode) {
     case FollowMode::fetching: send_fetch(tail_); break;
     case FollowMode::probing: send_probe(); break;
-    case FollowMode::handing_tail: send_tail(); break;
-    case FollowMode::installing: start_install(); break;
+    case FollowMode::installing: fetch_snapshot(); break;
   }
 }
 
@@ -82,7 +83,7 @@ void Core::on_fetch_reply(const FetchReply& reply) {
       take_entries(reply);
       break;
     case FetchOutcome::diverged: start_probing(); break;
-    case FetchOutcome::snapshot_needed: start_handing(committed_); break;
+    case FetchOutcome::snapshot_needed: take_over(committed_); break;
     case FetchOutcome::not_leader:
     case FetchOutcome::not_member:
       following_.retry_at_ms = now_ms_ + settings_.fetch_retry_ms;
@@ -114,22 +115,21 @@ void Core::append_done(const LogCommand& command, const StorageDone& done) {
       break;
     case StorageOutcome::mismatch:
       // Applying what does not fit would hide a bug or damage: begin again from the leader's state.
-      start_handing(committed_);
+      take_over(committed_);
       break;
   }
 }
 
 void Core::install_done(const LogCommand& command, const StorageDone& done) {
+  if (!follows() || command.term != hard_.term) return;
   following_.mode = FollowMode::fetching;
   following_.ask_id = 0;
-  if (done.outcome != StorageOutcome::durable) {
+  if (done.outcome == StorageOutcome::durable) {
+    following_.agreed = std::max(following_.agreed, tail_.revision);
+    learn_commit(following_.leader_committed);
+  } else {
     following_.retry_at_ms = now_ms_ + settings_.storage_retry_ms;
-    return;
   }
-  // A snapshot is offered only when it is committed, so every later leader's log agrees with it.
-  committed_ = std::max(committed_, tail_.revision);
-  following_.agreed = std::max(following_.agreed, tail_.revision);
-  if (command.term == hard_.term) learn_commit(following_.leader_committed);
 }
 
 }  // namespace mlguard::replicator

@@ -38,8 +38,12 @@ struct Following {
   Revision common = 0;
   Revision differs = 0;
   std::vector<ProbePosition> probed;
-  Revision handed = 0;  // The leader has merged our own entries up to here.
-  Revision handing = 0;
+  std::uint64_t snapshot_id = 0;  // The FetchSnapshot under way; 0: none.
+
+  // Handing what was set aside to the leader.
+  std::uint64_t merge_id = 0;
+  std::int64_t merge_asked_ms = 0;
+  std::size_t merge_count = 0;
 };
 
 struct HeldFetch {
@@ -94,6 +98,7 @@ struct Leading {
   std::uint64_t round_confirmed = 0;
   std::int64_t next_ping_ms = 0;
   bool members_change_queued = false;
+  std::size_t merging_own = 0;        // Entries of our own set aside that are being merged.
   std::optional<Transfer> transfer;
 };
 

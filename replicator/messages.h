@@ -73,7 +73,7 @@ struct ProbeReply {
   std::size_t matching = 0;
 };
 
-// Diverged follower → leader: entries of mine that your history does not hold, for merging.
+// Follower → leader: entries that I set aside when I took over your history, for merging.
 struct MergeTail {
   std::uint64_t id = 0;
   Revision common = 0;  // Up to here the histories agree.

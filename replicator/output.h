@@ -57,7 +57,7 @@ struct PeerStatus {
   std::int64_t silent_ms = 0;
 };
 
-enum class FollowMode { fetching, probing, handing_tail, installing };
+enum class FollowMode { fetching, probing, installing };
 const char* to_string(FollowMode mode);
 
 struct CoreStatus {

@@ -59,6 +59,6 @@ bool Rules::may_change_members(bool change_pending, bool term_has_commit) const 
   return !change_pending && term_has_commit;
 }
 
-bool Rules::hands_tail_over() const { return true; }
+Revision Rules::keeps_after(Revision common, Revision /*own_tail*/) const { return common; }
 
 }  // namespace mlguard::replicator

@@ -57,8 +57,8 @@ class Rules {
   // One change at a time, and none before the term has a committed entry, or two majorities could
   // be disjoint.
   virtual bool may_change_members(bool change_pending, bool term_has_commit) const;
-  // What a diverged node alone holds is merged before its state is replaced.
-  virtual bool hands_tail_over() const;
+  // What a diverged node alone holds is kept when its state is replaced, until it is merged.
+  virtual Revision keeps_after(Revision common, Revision own_tail) const;
 };
 
 }  // namespace mlguard::replicator

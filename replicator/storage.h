@@ -1,9 +1,9 @@
 // What the core wants from the store, and what the store answers.
 //
 // The core hands out StorageCommands in Output::storage; whoever runs it executes them strictly in
-// that order and returns each StorageDone to Core::storage_done once its effect is durable. At most
-// one command that touches the log is under way; PersistVote may queue behind it. A command that is
-// refused must have changed nothing.
+// that order (FetchSnapshot beside them) and returns each StorageDone to Core::storage_done once its
+// effect is durable. At most one command that touches the log is under way; PersistVote and
+// ForgetSetAside may queue behind it. A command that is refused must have changed nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,12 @@
 #include "replicator/types.h"
 
 namespace mlguard::replicator {
+
+// Entries that only this node held when it took over another history, kept until they are merged.
+struct SetAside {
+  Revision common = 0;  // Up to here the histories agreed.
+  std::vector<Entry> entries;
+};
 
 // The log as it is now, durable entries only. Called synchronously by the core: keep it fast (the
 // recent end is asked for most). Entries beyond what storage_done reported are ignored.
@@ -28,6 +34,8 @@ class LogReader {
   // Empty when `after` is below the base or the log cannot be read.
   virtual std::vector<Entry> entries(Revision after, Revision through, std::size_t count_max,
                                      std::size_t bytes_max) const = 0;
+  // The oldest entries set aside and not forgotten; those of one call parted at one point.
+  virtual SetAside set_aside(std::size_t count_max, std::size_t bytes_max) const = 0;
 };
 
 // ---- What a leader has executed ------------------------------------------------------------
@@ -85,16 +93,26 @@ struct Append {
   Revision committed = 0;
   std::vector<Entry> entries;
 };
-// Replace log and state by a snapshot of `from`, which must hold `revision_min`. Its sender offers
-// it only while Core::may_offer_snapshot says so.
-struct InstallSnapshot {
+// Bring a snapshot here that `from` takes while it leads `term`, holding at least `revision_min`.
+// Touches neither log nor state; may take long, and runs beside everything else.
+struct FetchSnapshot {
   NodeId from;
   Term term = 0;
   Revision revision_min = 0;
 };
+// Replace log and state by the snapshot of FetchSnapshot `fetch_id`; in the same transaction, set
+// our own entries after `keep_after` aside. Hard state and what was set aside before stay.
+struct InstallSnapshot {
+  std::uint64_t fetch_id = 0;
+  Revision keep_after = 0;
+};
+// The oldest `count` entries set aside are merged and committed.
+struct ForgetSetAside {
+  std::size_t count = 0;
+};
 struct StorageCommand {
   std::uint64_t id = 0;
-  std::variant<PersistVote, Execute, Append, InstallSnapshot> what;
+  std::variant<PersistVote, Execute, Append, FetchSnapshot, InstallSnapshot, ForgetSetAside> what;
 };
 
 enum class StorageOutcome {
@@ -105,7 +123,7 @@ enum class StorageOutcome {
 struct StorageDone {
   std::uint64_t id = 0;
   StorageOutcome outcome = StorageOutcome::durable;
-  Position tail;                         // After Execute, Append, InstallSnapshot.
+  Position tail;                         // After Execute, Append and InstallSnapshot.
   std::optional<Membership> membership;  // When the command changed it.
   std::vector<ExecuteResult> results;    // Execute: one a proposal, in order.
   std::string problem;                   // For the operator, when not durable.

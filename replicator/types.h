@@ -91,7 +91,7 @@ bool operator==(const HardState& a, const HardState& b);
 struct Recovered {
   HardState hard_state;    // term is never below the last entry's term.
   Position tail;           // The last entry.
-  Revision committed = 0;  // A lower bound: as of the last append. Never below the log's base.
+  Revision committed = 0;  // A lower bound: as of the last append.
   Membership membership;
 };
 

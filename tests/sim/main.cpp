@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   options.nodes = nodes;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::uint64_t failed = 0;
   for (std::uint64_t i = 0; i < count; ++i, ++options.seed) {
     const mlguard::sim::Outcome outcome = mlguard::sim::simulate(options);

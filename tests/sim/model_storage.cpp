@@ -22,7 +22,7 @@ Recovered ModelStorage::recover() {
   recovered.hard_state = hard_state_;
   if (state_.tail.term > hard_state_.term) recovered.hard_state = {state_.tail.term, {}};
   recovered.tail = state_.tail;
-  recovered.committed = std::max(committed_, state_.base.revision);
+  recovered.committed = committed_;
   recovered.membership = state_.membership;
   return recovered;
 }
@@ -36,6 +36,8 @@ StorageDone ModelStorage::run(const StorageCommand& command, std::int64_t wall_m
     execute(*execute_command, wall_ms, done);
   } else if (const auto* append_command = std::get_if<replicator::Append>(&command.what)) {
     append(*append_command, done);
+  } else if (const auto* forget = std::get_if<replicator::ForgetSetAside>(&command.what)) {
+    for (std::size_t i = 0; i < forget->count && !set_aside_.empty(); ++i) set_aside_.pop_front();
   }
   done.tail = state_.tail;
   return done;
@@ -167,12 +169,15 @@ std::shared_ptr<const Snapshot> ModelStorage::snapshot() const {
   return snapshot;
 }
 
-StorageDone ModelStorage::install(std::uint64_t command_id, const Snapshot& snapshot) {
+StorageDone ModelStorage::install(std::uint64_t command_id, const Snapshot& snapshot,
+                                  Revision keep_after) {
   const auto& from = static_cast<const ModelSnapshot&>(snapshot);
+  for (const Entry& entry : log_) {
+    if (entry.revision > keep_after) set_aside_.emplace_back(keep_after, entry);
+  }
   state_ = from.state;
   state_.base = state_.tail;
   log_.clear();
-  committed_ = std::max(committed_, state_.tail.revision);
   StorageDone done;
   done.id = command_id;
   done.tail = state_.tail;
@@ -207,6 +212,22 @@ std::vector<Entry> ModelStorage::entries(Revision after, Revision through, std::
     if (!found.empty() && bytes + entry.payload.size() > bytes_max) break;
     bytes += entry.payload.size();
     found.push_back(entry);
+  }
+  return found;
+}
+
+replicator::SetAside ModelStorage::set_aside(std::size_t count_max, std::size_t bytes_max) const {
+  replicator::SetAside found;
+  std::size_t bytes = 0;
+  for (const auto& [common, entry] : set_aside_) {
+    if (found.entries.empty()) found.common = common;
+    const bool another = common != found.common ||
+                         (!found.entries.empty() &&
+                          entry.revision != found.entries.back().revision + 1);
+    if (another || found.entries.size() >= count_max) break;
+    if (!found.entries.empty() && bytes + entry.payload.size() > bytes_max) break;
+    bytes += entry.payload.size();
+    found.entries.push_back(entry);
   }
   return found;
 }

@@ -1,10 +1,12 @@
 // Storage in a few maps: cheap enough for thousands of seeds, and written independently of db/.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "records.h"
@@ -21,7 +23,8 @@ class ModelStorage final : public Storage {
   Revision base() const override { return state_.base.revision; }
   StorageDone run(const StorageCommand& command, std::int64_t wall_ms) override;
   std::shared_ptr<const Snapshot> snapshot() const override;
-  StorageDone install(std::uint64_t command_id, const Snapshot& snapshot) override;
+  StorageDone install(std::uint64_t command_id, const Snapshot& snapshot,
+                      Revision keep_after) override;
   void trim(Revision through) override;
   std::string read(const std::string& key) const override;
   std::vector<Row> rows() const override;
@@ -33,6 +36,7 @@ class ModelStorage final : public Storage {
   std::optional<Position> position_at(Revision revision) const override;
   std::vector<Entry> entries(Revision after, Revision through, std::size_t count_max,
                              std::size_t bytes_max) const override;
+  replicator::SetAside set_aside(std::size_t count_max, std::size_t bytes_max) const override;
 
  private:
   // All that a snapshot holds.
@@ -63,6 +67,8 @@ class ModelStorage final : public Storage {
   Revision committed_ = 0;
   State state_;
   std::vector<Entry> log_;  // Entries after state_.base.
+  // Each with the revision up to which its history agreed with the one that replaced it.
+  std::deque<std::pair<Revision, Entry>> set_aside_;
 };
 
 }  // namespace mlguard::sim

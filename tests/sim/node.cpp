@@ -11,8 +11,7 @@ namespace {
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::int64_t kEpochMs = 1'700'000'000'000;
 constexpr std::int64_t kSnapshotGiveUpUs = 3'000'000;
-constexpr std::int64_t kSnapshotPollUs = 20'000;
-constexpr unsigned kSnapshotPollsMax = 100;
+constexpr std::int64_t kSnapshotStreamUsMax = 500'000;
 constexpr unsigned kReadGapUsMax = 5'000;
 
 }  // namespace
@@ -50,15 +49,15 @@ void Node::crash() {
 // What was under way when the power went: it may be on the disk as a whole, in part or not at all.
 void Node::tear_last_write() {
   if (disk_queue_.empty() || disk.full || around_.random.chance(34)) return;
-  DiskJob job = disk_queue_.front();
+  StorageCommand command = disk_queue_.front();
   if (around_.random.chance(50)) {
-    if (auto* append = std::get_if<replicator::Append>(&job.command.what)) {
+    if (auto* append = std::get_if<replicator::Append>(&command.what)) {
       append->entries.resize(around_.random.below(append->entries.size() + 1));
-    } else if (auto* execute = std::get_if<replicator::Execute>(&job.command.what)) {
+    } else if (auto* execute = std::get_if<replicator::Execute>(&command.what)) {
       execute->batch.resize(around_.random.below(execute->batch.size() + 1));
     }
   }
-  around_.oracle.note_run(*this, job.command, perform(job));
+  around_.oracle.note_run(*this, command, perform(command));
 }
 
 void Node::resume() {
@@ -119,11 +118,14 @@ void Node::after_input() {
   for (const replicator::Alarm& alarm : output.alarms) around_.oracle.note_alarm(*this, alarm);
   around_.oracle.check(*this);
   for (StorageCommand& command : output.storage) {
-    if (std::holds_alternative<replicator::InstallSnapshot>(command.what)) {
+    if (std::holds_alternative<replicator::FetchSnapshot>(command.what)) {
       fetch_snapshot(command);
-    } else {
-      queue_disk({std::move(command), nullptr});
+      continue;
     }
+    if (std::holds_alternative<replicator::InstallSnapshot>(command.what)) {
+      around_.oracle.note_install_ordered(*this);
+    }
+    queue_disk(std::move(command));
   }
   for (replicator::Message& message : output.messages) {
     const std::string to = message.to;
@@ -217,8 +219,8 @@ void Node::trim_some() {
 
 // ---- Disk ----------------------------------------------------------------------------------
 
-void Node::queue_disk(DiskJob job) {
-  disk_queue_.push_back(std::move(job));
+void Node::queue_disk(StorageCommand command) {
+  disk_queue_.push_back(std::move(command));
   if (!disk_busy_) run_disk();
 }
 
@@ -232,16 +234,16 @@ void Node::run_disk() {
 
 // Durable from here on, whether or not the process still hears of it.
 void Node::disk_done() {
-  const DiskJob job = std::move(disk_queue_.front());
+  const StorageCommand command = std::move(disk_queue_.front());
   disk_queue_.pop_front();
   StorageDone done;
   if (disk.full) {
-    done.id = job.command.id;
+    done.id = command.id;
     done.outcome = replicator::StorageOutcome::refused;
     done.problem = "disk full";
   } else {
-    done = perform(job);
-    around_.oracle.note_run(*this, job.command, done);
+    done = perform(command);
+    around_.oracle.note_run(*this, command, done);
   }
   take([this, done] {
     core_->storage_done(local_ms(), done);
@@ -251,64 +253,65 @@ void Node::disk_done() {
   if (up() && !disk_queue_.empty()) run_disk();
 }
 
-StorageDone Node::perform(const DiskJob& job) {
-  around_.oracle.note_start(*this, job.command);
-  if (job.snapshot) return storage_->install(job.command.id, *job.snapshot);
-  StorageCommand command = job.command;
-  if (auto* vote = std::get_if<replicator::PersistVote>(&command.what)) {
+StorageDone Node::perform(const StorageCommand& command) {
+  around_.oracle.note_start(*this, command);
+  if (const auto* install = std::get_if<replicator::InstallSnapshot>(&command.what)) {
+    if (snapshot_.first != install->fetch_id) {
+      throw Violation(id_ + " installs a snapshot that it did not fetch");
+    }
+    return storage_->install(command.id, *snapshot_.second, install->keep_after);
+  }
+  StorageCommand run = command;
+  if (auto* vote = std::get_if<replicator::PersistVote>(&run.what)) {
     if (around_.forgets_votes) vote->state.voted_for.clear();
   }
-  return storage_->run(command, wall_ms());
+  return storage_->run(run, wall_ms());
 }
 
 // ---- Snapshots: the shell's part, as docs/replication.md describes it -----------------------
 
 void Node::fetch_snapshot(const StorageCommand& command) {
-  const auto install = std::get<replicator::InstallSnapshot>(command.what);
+  const auto fetch = std::get<replicator::FetchSnapshot>(command.what);
   snapshot_awaited_ = command.id;
-  around_.network.send(id_, install.from, [this, install, id = command.id, life = incarnation_] {
-    const auto node = around_.nodes.find(install.from);
+  const auto arrive = [this, id = command.id, life = incarnation_](
+                          std::shared_ptr<const Snapshot> snapshot) {
+    if (life == incarnation_ && snapshot_awaited_ == id) finish_fetch(id, std::move(snapshot));
+  };
+  around_.network.send(id_, fetch.from, [this, fetch, arrive] {
+    const auto node = around_.nodes.find(fetch.from);
     if (node == around_.nodes.end()) return;
-    Node& sender = *node->second;
-    sender.take([&sender, to = id_, id, life, install] {
-      const replicator::CoreStatus status = sender.core_->status();
-      if (status.role != replicator::Role::leader) return;
-      if (sender.storage_->tail().revision < install.revision_min) return;
-      sender.offer_snapshot({to, id, life, status.term, sender.storage_->snapshot()});
+    node->second->take([this, fetch, arrive, &sender = *node->second] {
+      sender.send_snapshot(fetch.term, fetch.revision_min, arrive, id_);
     });
   });
-  around_.events.after(kSnapshotGiveUpUs, [this, id = command.id, life = incarnation_] {
-    if (life != incarnation_ || snapshot_awaited_ != id) return;
-    snapshot_awaited_ = 0;
-    take([this, id] {
-      StorageDone done;
-      done.id = id;
-      done.outcome = replicator::StorageOutcome::refused;
-      done.problem = "no snapshot came";
-      core_->storage_done(local_ms(), done);
-      after_input();
-    });
+  around_.events.after(kSnapshotGiveUpUs, [arrive] { arrive(nullptr); });
+}
+
+// Copying and streaming take time, in which the sender may cease to lead.
+void Node::send_snapshot(Term term, Revision revision_min,
+                         const std::function<void(std::shared_ptr<const Snapshot>)>& arrive,
+                         const std::string& to) {
+  const std::shared_ptr<const Snapshot> snapshot = storage_->snapshot();
+  if (!core_->may_offer_snapshot(term) || snapshot->position.revision < revision_min) return;
+  const std::int64_t stream_us = around_.random.between(0, kSnapshotStreamUsMax);
+  around_.events.after(stream_us, [this, term, snapshot, arrive, to, life = incarnation_] {
+    if (life != incarnation_ || !core_->may_offer_snapshot(term)) return;
+    around_.network.send(id_, to, [snapshot, arrive] { arrive(snapshot); });
   });
 }
 
-// What is not committed yet is waited for; what lost its leader is not sent.
-void Node::offer_snapshot(Offer offer) {
-  if (offer.tries > kSnapshotPollsMax) return;
-  if (!core_->may_offer_snapshot(offer.term, offer.snapshot->position.revision)) {
-    ++offer.tries;
-    around_.events.after(kSnapshotPollUs, [this, offer, life = incarnation_] {
-      if (life != incarnation_) return;
-      take([this, offer] { offer_snapshot(offer); });
-    });
-    return;
+void Node::finish_fetch(std::uint64_t command_id, std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_awaited_ = 0;
+  StorageDone done;
+  done.id = command_id;
+  if (snapshot == nullptr) {
+    done.outcome = replicator::StorageOutcome::refused;
+    done.problem = "no snapshot came";
   }
-  around_.network.send(id_, offer.to, [this, offer] {
-    Node& receiver = *around_.nodes.at(offer.to);
-    if (receiver.incarnation_ != offer.incarnation) return;
-    if (receiver.snapshot_awaited_ != offer.command_id) return;
-    receiver.snapshot_awaited_ = 0;
-    StorageCommand command{offer.command_id, replicator::InstallSnapshot{id_, 0, 0}};
-    receiver.queue_disk({std::move(command), offer.snapshot});
+  snapshot_ = {command_id, std::move(snapshot)};
+  take([this, done] {
+    core_->storage_done(local_ms(), done);
+    after_input();
   });
 }
 

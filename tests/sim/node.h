@@ -75,11 +75,6 @@ class Node final : private replicator::Jitter {
     AnswerCallback callback;
     std::string read;
   };
-  struct DiskJob {
-    StorageCommand command;
-    std::shared_ptr<const Snapshot> snapshot;  // InstallSnapshot, once it has arrived.
-  };
-
   std::int64_t up_to_ms(std::int64_t bound_ms) override;
   std::int64_t local_us() const;
   std::int64_t local_ms() const { return local_us() / kUsPerMs; }
@@ -88,21 +83,16 @@ class Node final : private replicator::Jitter {
   void take(std::function<void()> input);
   void after_input();
   void schedule_tick();
-  void queue_disk(DiskJob job);
+  void queue_disk(StorageCommand command);
   void run_disk();
   void disk_done();
-  StorageDone perform(const DiskJob& job);
+  StorageDone perform(const StorageCommand& command);
   void tear_last_write();
   void fetch_snapshot(const StorageCommand& command);
-  struct Offer {
-    std::string to;
-    std::uint64_t command_id = 0;
-    std::uint64_t incarnation = 0;  // Of the receiver.
-    Term term = 0;                  // In which the sender led when it took the snapshot.
-    std::shared_ptr<const Snapshot> snapshot;
-    unsigned tries = 0;
-  };
-  void offer_snapshot(Offer offer);
+  void send_snapshot(Term term, Revision revision_min,
+                     const std::function<void(std::shared_ptr<const Snapshot>)>& arrive,
+                     const std::string& to);
+  void finish_fetch(std::uint64_t command_id, std::shared_ptr<const Snapshot> snapshot);
 
   const std::string id_;
   std::unique_ptr<Storage> storage_;
@@ -119,9 +109,10 @@ class Node final : private replicator::Jitter {
   std::uint64_t tick_generation_ = 0;
   std::int64_t tick_at_us_ = 0;
 
-  std::deque<DiskJob> disk_queue_;
+  std::deque<StorageCommand> disk_queue_;
   bool disk_busy_ = false;
-  std::uint64_t snapshot_awaited_ = 0;  // The command that waits for one; 0: none.
+  std::uint64_t snapshot_awaited_ = 0;  // The latest command that waits for one; 0: none.
+  std::pair<std::uint64_t, std::shared_ptr<const Snapshot>> snapshot_;  // Fetched last, by command.
   std::uint64_t next_request_ = 1;
   std::map<std::uint64_t, Waiting> waiting_;
 };

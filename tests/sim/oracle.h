@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,13 +33,17 @@ void add(Coverage& sum, const Coverage& more);
 
 class Oracle {
  public:
-  explicit Oracle(const Trace& trace) : trace_(trace) {}
+  using Nodes = std::map<std::string, std::unique_ptr<Node>>;
+  Oracle(const Trace& trace, const Nodes& nodes) : trace_(trace), nodes_(nodes) {}
 
   // After every input of a node.
   void check(const Node& node);
   // Before and after every storage command that took place.
   void note_start(const Node& node, const StorageCommand& command);
   void note_run(const Node& node, const StorageCommand& command, const StorageDone& done);
+  // From here to its end the node's state is about to be replaced: what others commit meanwhile it
+  // cannot have known.
+  void note_install_ordered(const Node& node) { seen_[node.id()].install_ordered = true; }
   void note_alarm(const Node& node, const replicator::Alarm& alarm);
   // A client was told that its write is done. `detail` is the storage's.
   void note_quorum_ack(const std::string& request, Revision revision, const std::string& detail);
@@ -61,17 +66,20 @@ class Oracle {
     std::uint64_t incarnation = 0;
     Revision shown = 0;  // The highest committed revision that its state has shown.
     Term led = 0;
+    bool install_ordered = false;
   };
 
   void check_leader(const Node& node, const replicator::CoreStatus& status, Seen& seen);
   void check_committed(const Node& node, const replicator::CoreStatus& status, Seen& seen);
   void check_shown(const Node& node, Seen& seen);
   void commit(const Node& node, Revision revision);
+  void commit_through_snapshot(const Node& node);
   void replay(const Committed& entry, std::map<std::string, Row>& state) const;
   void check_nothing_vanished(const Node& node) const;
   bool has_seen(const std::string& request, const std::string& earlier) const;
 
   const Trace& trace_;
+  const Nodes& nodes_;
   std::map<Term, std::string> leaders_;
   std::vector<Committed> truth_;  // Revision 1 is at 0.
   std::map<std::string, Seen> seen_;

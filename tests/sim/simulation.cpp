@@ -35,7 +35,7 @@ class Simulation {
       : options_(options),
         random_(options.seed),
         trace_(options.trace),
-        oracle_(trace_),
+        oracle_(trace_, nodes_),
         network_(events_, random_),
         around_{events_,   network_, random_,
                 oracle_,   trace_,   options.rules != nullptr ? *options.rules : rules_,
@@ -212,7 +212,9 @@ class Simulation {
     const replicator::CoreStatus expected = leader->core().status();
     if (expected.committed != expected.tail.revision) return false;
     for (const Member& member : expected.membership.members) {
-      const replicator::CoreStatus status = nodes_.at(member.id)->core().status();
+      const Node& node = *nodes_.at(member.id);
+      if (!node.storage().set_aside(1, 1).entries.empty()) return false;
+      const replicator::CoreStatus status = node.core().status();
       if (!(status.tail == expected.tail) || status.committed != expected.committed ||
           status.term != expected.term) {
         return false;

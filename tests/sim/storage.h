@@ -80,11 +80,13 @@ class Storage : public replicator::LogReader {
   virtual Position tail() const = 0;
   virtual Revision base() const = 0;
 
-  // PersistVote, Execute and Append: whole and durable, or changing nothing.
+  // PersistVote, Execute, Append and ForgetSetAside: whole and durable, or changing nothing.
   virtual StorageDone run(const StorageCommand& command, std::int64_t wall_ms) = 0;
 
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
-  virtual StorageDone install(std::uint64_t command_id, const Snapshot& snapshot) = 0;
+  // Sets own entries after `keep_after` aside first.
+  virtual StorageDone install(std::uint64_t command_id, const Snapshot& snapshot,
+                              Revision keep_after) = 0;
   // Forgets entries up to and including `through`.
   virtual void trim(Revision through) = 0;
 
