@@ -50,17 +50,16 @@ void Oracle::check_leader(const Node& node, const replicator::CoreStatus& status
                     " and " + node.id());
   }
   trace_.line(0, "* " + node.id() + " leads term " + std::to_string(status.term));
-  // Leader completeness: nothing committed is missing.
-  if (status.tail.revision < truth_.size()) {
+  // Leader completeness: nothing committed in an earlier term is missing. (A leader that learns of
+  // its votes late may lack what was committed in later terms; it will commit nothing.)
+  Revision committed = truth_.size();
+  while (committed > 0 && truth_[committed - 1].committed_in >= status.term) --committed;
+  if (committed == 0) return;
+  const Position& last = truth_[committed - 1].position;
+  const auto here = node.storage().position_at(committed);
+  if (status.tail.revision < committed || (here && !(*here == last))) {
     throw Violation(node.id() + " leads term " + std::to_string(status.term) + " with tail " +
-                    at(status.tail) + " though " + std::to_string(truth_.size()) +
-                    " is committed");
-  }
-  if (truth_.empty()) return;
-  const auto position = node.storage().position_at(truth_.size());
-  if (position && !(*position == truth_.back().position)) {
-    throw Violation(node.id() + " leads term " + std::to_string(status.term) +
-                    " with another entry at committed " + at(truth_.back().position));
+                    at(status.tail) + " and lacks committed " + at(last));
   }
 }
 
@@ -73,57 +72,53 @@ void Oracle::check_committed(const Node& node, const replicator::CoreStatus& sta
     throw Violation(node.id() + " reports " + std::to_string(status.committed) +
                     " committed beyond its tail " + at(status.tail));
   }
-  if (status.committed > truth_.size()) commit_through_snapshot(node);
+  if (status.committed > truth_.size()) commit_through_snapshot(node, status.term);
   const Revision from = std::max(seen.committed, node.storage().base());
   for (Revision revision = from + 1; revision <= status.committed; ++revision) {
-    commit(node, revision);
+    const auto position = node.storage().position_at(revision);
+    if (!position) throw Violation(node.id() + " cannot read " + std::to_string(revision));
+    commit(node, *position, status.term);
   }
   seen.committed = status.committed;
 }
 
-// A node that began with a snapshot of what was not committed yet lacks these entries; who has its
-// base has its history.
-void Oracle::commit_through_snapshot(const Node& node) {
-  const Revision base = node.storage().base();
-  if (base <= truth_.size()) return;
-  for (const auto& [id, other] : nodes_) {
-    const auto here = other->storage().position_at(base);
-    if (!here || !(*here == *node.storage().position_at(base))) continue;
-    if (other->storage().base() > truth_.size()) continue;
-    while (truth_.size() < base) commit(*other, truth_.size() + 1);
-    return;
+// A node that began with a snapshot of what was not committed yet lacks those entries.
+void Oracle::commit_through_snapshot(const Node& node, Term term) {
+  std::vector<Position> missing;
+  Position position = *node.storage().position_at(node.storage().base());
+  for (; position.revision > truth_.size(); position = archive_[position.digest].previous) {
+    missing.push_back(position);
   }
+  for (auto it = missing.rbegin(); it != missing.rend(); ++it) commit(node, *it, term);
 }
 
 // The first to call a revision committed decides what it is; all others must agree.
-void Oracle::commit(const Node& node, Revision revision) {
-  const auto position = node.storage().position_at(revision);
-  if (!position) throw Violation(node.id() + " cannot read committed " + std::to_string(revision));
+void Oracle::commit(const Node& node, const Position& position, Term term) {
+  const Revision revision = position.revision;
   if (revision <= truth_.size()) {
-    if (*position == truth_[revision - 1].position) return;
+    if (position == truth_[revision - 1].position) return;
     throw Violation("revision " + std::to_string(revision) + " is committed with two contents: " +
-                    node.id() + " has " + at(*position) + ", before it was " +
+                    node.id() + " has " + at(position) + ", before it was " +
                     at(truth_[revision - 1].position));
   }
-  if (revision != truth_.size() + 1) {
-    throw Violation(node.id() + " commits " + std::to_string(revision) + " while only " +
-                    std::to_string(truth_.size()) + " were committed");
+  const Archived& entry = archive_[position.digest];
+  const Position expected = truth_.empty() ? Position{} : truth_.back().position;
+  if (!(entry.previous == expected)) {
+    throw Violation(node.id() + " commits " + at(position) + " after " + at(entry.previous) +
+                    ", but committed was " + at(expected));
   }
-  const auto entries = node.storage().entries(revision - 1, revision, 1, 1);
-  if (entries.empty()) throw Violation(node.id() + " cannot read " + std::to_string(revision));
-  Committed committed{*position, node.storage().content(entries.front())};
-  for (const Row& row : committed.content.rows) {
+  for (const Row& row : entry.content.rows) {
     if (!committed_requests_.insert(row.request).second) {
-      throw Violation("request " + row.request + " is written twice, again at " + at(*position));
+      throw Violation("request " + row.request + " is written twice, again at " + at(position));
     }
   }
   ++coverage_.committed;
-  if (committed.content.is_merge) {
+  if (entry.content.is_merge) {
     ++coverage_.merges;
-    coverage_.merged_rows += committed.content.rows.size();
-    coverage_.conflicts += committed.content.conflicts.size();
+    coverage_.merged_rows += entry.content.rows.size();
+    coverage_.conflicts += entry.content.conflicts.size();
   }
-  truth_.push_back(std::move(committed));
+  truth_.push_back({position, entry.content, term});
 }
 
 // Whatever committed revision a node's state has shown, it goes on showing.
@@ -151,7 +146,7 @@ void Oracle::note_start(const Node& node, const StorageCommand& command) {
   if (!std::holds_alternative<replicator::Execute>(command.what)) return;
   before_.clear();
   for (Row& row : node.storage().rows()) before_[row.key] = std::move(row);
-  tail_before_ = node.storage().tail().revision;
+  tail_before_ = node.storage().tail();
 }
 
 void Oracle::note_run(const Node& node, const StorageCommand& command, const StorageDone& done) {
@@ -164,13 +159,16 @@ void Oracle::note_run(const Node& node, const StorageCommand& command, const Sto
   if (!std::holds_alternative<replicator::Execute>(command.what)) return;
   if (done.membership) ++coverage_.member_changes;
   const Revision tail = node.storage().tail().revision;
+  const auto added = static_cast<std::size_t>(tail - tail_before_.revision);
   for (const Entry& entry :
-       node.storage().entries(tail_before_, tail, tail - tail_before_, SIZE_MAX)) {
-    const EntryContent content = node.storage().content(entry);
+       node.storage().entries(tail_before_.revision, tail, added, SIZE_MAX)) {
+    EntryContent content = node.storage().content(entry);
     for (const Row& row : content.rows) {
       if (!content.is_merge) predecessor_[row.request] = before_[row.key].request;
       before_[row.key] = row;
     }
+    archive_[entry.digest] = {tail_before_, std::move(content)};
+    tail_before_ = replicator::position_of(entry);
   }
 }
 

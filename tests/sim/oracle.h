@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,8 +32,7 @@ void add(Coverage& sum, const Coverage& more);
 
 class Oracle {
  public:
-  using Nodes = std::map<std::string, std::unique_ptr<Node>>;
-  Oracle(const Trace& trace, const Nodes& nodes) : trace_(trace), nodes_(nodes) {}
+  explicit Oracle(const Trace& trace) : trace_(trace) {}
 
   // After every input of a node.
   void check(const Node& node);
@@ -60,6 +58,12 @@ class Oracle {
   struct Committed {
     Position position;
     EntryContent content;
+    Term committed_in = 0;
+  };
+  // Every entry that ever became durable on a leader, and where it continued from.
+  struct Archived {
+    Position previous;
+    EntryContent content;
   };
   struct Seen {
     Revision committed = 0;   // Reported by this incarnation.
@@ -72,14 +76,13 @@ class Oracle {
   void check_leader(const Node& node, const replicator::CoreStatus& status, Seen& seen);
   void check_committed(const Node& node, const replicator::CoreStatus& status, Seen& seen);
   void check_shown(const Node& node, Seen& seen);
-  void commit(const Node& node, Revision revision);
-  void commit_through_snapshot(const Node& node);
+  void commit(const Node& node, const Position& position, Term term);
+  void commit_through_snapshot(const Node& node, Term term);
   void replay(const Committed& entry, std::map<std::string, Row>& state) const;
   void check_nothing_vanished(const Node& node) const;
   bool has_seen(const std::string& request, const std::string& earlier) const;
 
   const Trace& trace_;
-  const Nodes& nodes_;
   std::map<Term, std::string> leaders_;
   std::vector<Committed> truth_;  // Revision 1 is at 0.
   std::map<std::string, Seen> seen_;
@@ -88,7 +91,8 @@ class Oracle {
   // Of every write that became durable anywhere, the write that stood before it where it was made.
   std::map<std::string, std::string> predecessor_;
   std::map<std::string, Row> before_;
-  Revision tail_before_ = 0;
+  Position tail_before_;
+  std::map<replicator::Digest, Archived> archive_;
   Coverage coverage_;
 };
 

@@ -35,7 +35,7 @@ class Simulation {
       : options_(options),
         random_(options.seed),
         trace_(options.trace),
-        oracle_(trace_, nodes_),
+        oracle_(trace_),
         network_(events_, random_),
         around_{events_,   network_, random_,
                 oracle_,   trace_,   options.rules != nullptr ? *options.rules : rules_,
