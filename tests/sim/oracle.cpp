@@ -6,6 +6,11 @@
 namespace mlguard::sim {
 namespace {
 
+// One execution of a request.
+std::string instance_of(const Row& row) {
+  return row.request + "@" + row.origin + "/" + std::to_string(row.hlc);
+}
+
 std::string at(const Position& position) {
   return std::to_string(position.revision) + " (term " + std::to_string(position.term) + ")";
 }
@@ -164,7 +169,11 @@ void Oracle::note_run(const Node& node, const StorageCommand& command, const Sto
        node.storage().entries(tail_before_.revision, tail, added, SIZE_MAX)) {
     EntryContent content = node.storage().content(entry);
     for (const Row& row : content.rows) {
-      if (!content.is_merge) predecessor_[row.request] = before_[row.key].request;
+      if (!content.is_merge) {
+        const auto before = before_.find(row.key);
+        predecessor_[instance_of(row)] =
+            before == before_.end() ? std::string() : instance_of(before->second);
+      }
       before_[row.key] = row;
     }
     archive_[entry.digest] = {tail_before_, std::move(content)};
@@ -189,10 +198,11 @@ void Oracle::note_quorum_ack(const std::string& request, Revision revision,
                   ", and no committed entry holds it");
 }
 
-bool Oracle::has_seen(const std::string& request, const std::string& earlier) const {
-  auto at = predecessor_.find(request);
+bool Oracle::has_seen(const Row& row, const Row& earlier) const {
+  const std::string wanted = instance_of(earlier);
+  auto at = predecessor_.find(instance_of(row));
   while (at != predecessor_.end() && !at->second.empty()) {
-    if (at->second == earlier) return true;
+    if (at->second == wanted) return true;
     at = predecessor_.find(at->second);
   }
   return false;
@@ -209,7 +219,7 @@ void Oracle::replay(const Committed& entry, std::map<std::string, Row>& state) c
       }
       const bool recorded = std::any_of(conflicts.begin(), conflicts.end(),
                                         [&](const Conflict& c) { return c.row == loser; });
-      if (!recorded && !has_seen(row.request, loser.request)) {
+      if (!recorded && !has_seen(row, loser)) {
         throw Violation("merge at " + at(entry.position) + " overwrites " + loser.request +
                         " by " + row.request + " and does not record it");
       }
@@ -237,20 +247,28 @@ void Oracle::check_settled(const Node& node) const {
 // Every write that was durable anywhere is in the history, recorded as a loser, or was overwritten
 // by one that is and had seen it.
 void Oracle::check_nothing_vanished(const Node& node) const {
-  std::set<std::string> accounted = committed_requests_;
-  for (const Conflict& conflict : node.storage().conflicts()) accounted.insert(conflict.row.request);
-  const std::set<std::string> direct = accounted;
-  for (const std::string& request : direct) {
-    auto at = predecessor_.find(request);
+  std::set<std::string> requests = committed_requests_;
+  std::vector<std::string> instances;
+  for (const Conflict& conflict : node.storage().conflicts()) {
+    requests.insert(conflict.row.request);
+    instances.push_back(instance_of(conflict.row));
+  }
+  for (const Committed& entry : truth_) {
+    for (const Row& row : entry.content.rows) instances.push_back(instance_of(row));
+  }
+  std::set<std::string> overwritten;
+  for (const std::string& instance : instances) {
+    auto at = predecessor_.find(instance);
     while (at != predecessor_.end() && !at->second.empty()) {
-      if (!accounted.insert(at->second).second && direct.count(at->second) == 0) break;
+      if (!overwritten.insert(at->second).second) break;
       at = predecessor_.find(at->second);
     }
   }
-  for (const auto& [request, before] : predecessor_) {
-    if (accounted.count(request) != 0) continue;
+  for (const auto& [instance, before] : predecessor_) {
+    const std::string request = instance.substr(0, instance.find('@'));
+    if (overwritten.count(instance) != 0 || requests.count(request) != 0) continue;
     const bool acked = leader_acked_.count(request) != 0;
-    throw Violation("write " + request + (acked ? ", acknowledged by its leader," : "") +
+    throw Violation("write " + instance + (acked ? ", acknowledged by its leader," : "") +
                     " was durable and vanished: neither merged nor recorded");
   }
 }

@@ -80,7 +80,7 @@ class Oracle {
   void commit_through_snapshot(const Node& node, Term term);
   void replay(const Committed& entry, std::map<std::string, Row>& state) const;
   void check_nothing_vanished(const Node& node) const;
-  bool has_seen(const std::string& request, const std::string& earlier) const;
+  bool has_seen(const Row& row, const Row& earlier) const;
 
   const Trace& trace_;
   std::map<Term, std::string> leaders_;
@@ -88,7 +88,8 @@ class Oracle {
   std::map<std::string, Seen> seen_;
   std::set<std::string> committed_requests_;
   std::set<std::string> leader_acked_;
-  // Of every write that became durable anywhere, the write that stood before it where it was made.
+  // Of every write that became durable anywhere (a retried one may have, twice), the write that
+  // stood before it where it was made.
   std::map<std::string, std::string> predecessor_;
   std::map<std::string, Row> before_;
   Position tail_before_;
