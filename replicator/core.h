@@ -108,6 +108,7 @@ class Core {
 
   // core_election.cpp
   bool leader_is_alive() const;
+  bool may_stand() const;
   void reset_election_timer(std::int64_t timeout_ms);
   void tick_election();
   void start_pre_vote();

@@ -18,8 +18,15 @@ void Core::reset_election_timer(std::int64_t timeout_ms) {
                           jitter_.up_to_ms(settings_.election_jitter_ms);
 }
 
+// A voter that an uncommitted change removes may be the only one whose log is long enough to be
+// elected and commit that change: it stands as long (thesis §4.2.2).
+bool Core::may_stand() const {
+  if (members_.is_voter(self_)) return true;
+  return members_.find(self_) == nullptr && members_.revision > committed_;
+}
+
 void Core::tick_election() {
-  if (now_ms_ < election_deadline_ms_ || !members_.is_voter(self_)) return;
+  if (now_ms_ < election_deadline_ms_ || !may_stand()) return;
   // A node whose log is about to be replaced, or whose disk refuses votes, does not stand.
   if ((log_command_ && log_command_->installs) || now_ms_ < persist_retry_ms_) {
     reset_election_timer(settings_.election_timeout_ms);

@@ -18,11 +18,34 @@ constexpr std::int64_t kSlowSyncUsMax = 400'000;
 constexpr std::int64_t kSlowNetworkUsMax = 150'000;
 constexpr unsigned kLostPermilleMax = 200;
 constexpr unsigned kSelectedPercent = 45;
+constexpr unsigned kMendPercent = 35;
+constexpr int kMemberChangesWeight = 3;
+constexpr std::int64_t kBetweenRivalFaultsUsMin = 2'000;
+constexpr std::int64_t kBetweenRivalFaultsUsMax = 700'000;
+constexpr std::int64_t kRivalDownUsMax = 30'000;
 constexpr std::int64_t kRefusedUsMax = 20'000;
 
 }  // namespace
 
-Faults::Faults(Surroundings around, bool members_change) : around_(around) {
+Faults::Faults(Surroundings around, Kind kind) : around_(around) {
+  between_us_min_ = kBetweenFaultsUsMin;
+  between_us_max_ = around_.random.between(kBetweenFaultsUsMin * 2, kBetweenFaultsUsMax);
+  down_us_max_ = kDownUsMax;
+  mend_percent_ = kMendPercent;
+  tells_lost_peers_ = around_.random.chance(50);
+  select(kind);
+  if (kind != Kind::rivals) return;
+  between_us_min_ = kBetweenRivalFaultsUsMin;
+  between_us_max_ = kBetweenRivalFaultsUsMax;
+  down_us_max_ = kRivalDownUsMax;
+}
+
+void Faults::select(Kind kind) {
+  if (kind == Kind::rivals) {
+    selected_ = {[this] { crash_one(); }, [this] { crash_one(); }, [this] { isolate_one(); },
+                 [this] { crash_all(); }, [this] { change_disk(); }, [this] { split_in_two(); }};
+    return;
+  }
   const std::vector<std::function<void()>> all = {
       [this] { split_in_two(); }, [this] { isolate_one(); },       [this] { cut_one_way(); },
       [this] { crash_one(); },    [this] { crash_all(); },         [this] { pause_one(); },
@@ -33,15 +56,17 @@ Faults::Faults(Surroundings around, bool members_change) : around_(around) {
   for (const auto& fault : all) {
     if (around_.random.chance(kSelectedPercent)) selected_.push_back(fault);
   }
-  if (members_change) selected_.emplace_back([this] { change_members(); });
-  pause_us_max_ = around_.random.between(kBetweenFaultsUsMin * 2, kBetweenFaultsUsMax);
-  tells_lost_peers_ = around_.random.chance(50);
+  if (kind != Kind::members) return;
+  for (int i = 0; i < kMemberChangesWeight; ++i) {
+    selected_.emplace_back([this] { change_members(); });
+  }
+  selected_.emplace_back([this] { isolate_one(); });
 }
 
 void Faults::start() { schedule(); }
 
 void Faults::schedule() {
-  around_.events.after(around_.random.between(kBetweenFaultsUsMin, pause_us_max_), [this] {
+  around_.events.after(around_.random.between(between_us_min_, between_us_max_), [this] {
     if (stopped_) return;
     strike();
     schedule();
@@ -50,7 +75,7 @@ void Faults::schedule() {
 
 void Faults::strike() {
   // Mending is as frequent as breaking, or nothing would ever be decided.
-  if (selected_.empty() || around_.random.chance(35)) {
+  if (selected_.empty() || around_.random.chance(mend_percent_)) {
     line("network mended");
     around_.network.heal();
     return;
@@ -123,7 +148,7 @@ void Faults::change_weather() {
 // ---- Processes, clocks, disks --------------------------------------------------------------
 
 void Faults::start_later(Node& node) {
-  around_.events.after(around_.random.between(1'000, kDownUsMax), [&node] {
+  around_.events.after(around_.random.between(1'000, down_us_max_), [&node] {
     if (!node.up()) node.start();
   });
 }
@@ -195,8 +220,6 @@ void Faults::change_members() {
     change = around_.random.chance(80) ? replicator::MemberChange::promote
                                        : replicator::MemberChange::remove;
   } else if (known != nullptr) {
-    // Not below two voters: a lone one that is cut off would leave nobody to test.
-    if (membership.voter_count() <= 2) return;
     change = replicator::MemberChange::remove;
   }
   line("asks for a change of member " + member);

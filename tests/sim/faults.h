@@ -14,8 +14,8 @@ namespace mlguard::sim {
 
 class Faults {
  public:
-  // `members_change`: whether learners are added, promoted and removed, too.
-  Faults(Surroundings around, bool members_change);
+  enum class Kind { storm, members, rivals };
+  Faults(Surroundings around, Kind kind);
 
   // From now on, every now and then, something breaks or is mended.
   void start();
@@ -23,6 +23,7 @@ class Faults {
   void stop_and_mend();
 
  private:
+  void select(Kind kind);
   void schedule();
   void strike();
   void split_in_two();
@@ -44,7 +45,10 @@ class Faults {
 
   Surroundings around_;
   std::vector<std::function<void()>> selected_;
-  std::int64_t pause_us_max_ = 0;
+  std::int64_t between_us_min_ = 0;
+  std::int64_t between_us_max_ = 0;
+  std::int64_t down_us_max_ = 0;
+  unsigned mend_percent_ = 0;
   bool tells_lost_peers_ = false;
   bool stopped_ = false;
 };

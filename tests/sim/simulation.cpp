@@ -25,6 +25,8 @@ constexpr std::int64_t kSettlePollUs = 50'000;
 constexpr std::int64_t kFirstLeaderUs = 2'000'000;
 constexpr std::int64_t kQuietUs = 3'000'000;
 constexpr std::int64_t kCutOffUs = 6'000'000;
+constexpr std::int64_t kSlowClockPpm = 150'000;
+constexpr std::int64_t kUsualClockPpm = 1'000'000;
 constexpr std::int64_t kDeafLeaderUs = 2'000'000;
 constexpr std::uint64_t kCheckerStepsMax = 2'000'000;
 constexpr std::int64_t kForeverUs = INT64_MAX / 2;
@@ -59,12 +61,17 @@ class Simulation {
  private:
   void prepare() {
     static constexpr Scenario kDeck[] = {
-        Scenario::storm,   Scenario::storm, Scenario::storm,         Scenario::storm,
-        Scenario::storm,   Scenario::storm, Scenario::members,       Scenario::members,
-        Scenario::members, Scenario::quiet, Scenario::lone_follower, Scenario::deaf_leader};
+        Scenario::storm,   Scenario::storm,         Scenario::storm,       Scenario::storm,
+        Scenario::storm,   Scenario::rivals,        Scenario::rivals,      Scenario::rivals,
+        Scenario::members, Scenario::members,       Scenario::members,     Scenario::quiet,
+        Scenario::quiet,   Scenario::lone_follower, Scenario::deaf_leader, Scenario::slow_leader};
     outcome_.scenario = kDeck[random_.below(std::size(kDeck))];
-    const bool calm =
-        outcome_.scenario != Scenario::storm && outcome_.scenario != Scenario::members;
+    const bool calm = outcome_.scenario >= Scenario::quiet;
+    if (outcome_.scenario == Scenario::rivals) {
+      // Nearly no stagger: whoever misses the leader misses it at the same time.
+      settings_.rank_stagger_ms = random_.between(1, 10);
+      settings_.election_jitter_ms = random_.between(1, settings_.rank_stagger_ms);
+    }
     outcome_.nodes = options_.nodes;
     if (outcome_.nodes == 0) {
       // Three and five matter most; a calm scenario needs a majority beside the one cut off.
@@ -99,16 +106,18 @@ class Simulation {
 
   void play() {
     switch (outcome_.scenario) {
-      case Scenario::storm: play_storm(false); return;
-      case Scenario::members: play_storm(true); return;
+      case Scenario::storm: play_storm(Faults::Kind::storm); return;
+      case Scenario::members: play_storm(Faults::Kind::members); return;
+      case Scenario::rivals: play_storm(Faults::Kind::rivals); return;
       case Scenario::quiet: play_quiet(); return;
       case Scenario::lone_follower: play_lone_follower(); return;
       case Scenario::deaf_leader: play_deaf_leader(); return;
+      case Scenario::slow_leader: play_slow_leader(); return;
     }
   }
 
-  void play_storm(bool members_change) {
-    faults_ = std::make_unique<Faults>(around_, members_change);
+  void play_storm(Faults::Kind kind) {
+    faults_ = std::make_unique<Faults>(around_, kind);
     faults_->start();
     const std::int64_t storm_us = random_.between(kStormUsMin, kStormUsMax);
     const std::int64_t until = options_.steps_max != 0 ? kForeverUs : events_.now_us() + storm_us;
@@ -152,10 +161,11 @@ class Simulation {
       lone = std::next(nodes_.begin(), static_cast<std::ptrdiff_t>(random_.below(nodes_.size())))
                  ->second.get();
     }
-    const bool one_way = random_.chance(50);
+    // It loses everybody, hears nobody, or misses only its leader, whom the others hear.
+    const std::uint64_t kind = random_.below(3);
     for (const auto& [id, node] : nodes_) {
-      network_.cut(id, lone->id());
-      if (!one_way) network_.cut(lone->id(), id);
+      if (kind != 2 || node.get() == leader) network_.cut(id, lone->id());
+      if (kind == 0) network_.cut(lone->id(), id);
     }
     run_for(kCutOffUs);
     expect_same_leader(leader, term, "while a follower was cut off");
@@ -175,6 +185,20 @@ class Simulation {
     if (status.role == replicator::Role::leader && status.term == term) {
       throw Violation(leader->id() + " still leads two seconds after it last heard a majority");
     }
+    network_.heal();
+  }
+
+  // It believes that it leads long after the others have another leader. Its clients must not be
+  // told anything out of date.
+  void play_slow_leader() {
+    const auto [leader, term] = expect_first_leader();
+    leader->set_clock_rate_ppm(kSlowClockPpm);
+    for (const auto& [id, node] : nodes_) {
+      network_.cut(id, leader->id());
+      network_.cut(leader->id(), id);
+    }
+    run_for(kCutOffUs);
+    leader->set_clock_rate_ppm(kUsualClockPpm);
     network_.heal();
   }
 
@@ -260,7 +284,7 @@ class Simulation {
   Oracle oracle_;
   Network network_;
   const replicator::Rules rules_;
-  const replicator::Settings settings_;
+  replicator::Settings settings_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;
   Surroundings around_;
   std::unique_ptr<Clients> clients_;
@@ -274,9 +298,11 @@ const char* to_string(Scenario scenario) {
   switch (scenario) {
     case Scenario::storm: return "storm";
     case Scenario::members: return "members";
+    case Scenario::rivals: return "rivals";
     case Scenario::quiet: return "quiet";
     case Scenario::lone_follower: return "lone-follower";
     case Scenario::deaf_leader: return "deaf-leader";
+    case Scenario::slow_leader: return "slow-leader";
   }
   return "unknown";
 }

@@ -14,11 +14,14 @@
 namespace mlguard::sim {
 
 enum class Scenario {
-  storm,          // Everything that faults.h has.
-  members,        // That, with changes of membership.
-  quiet,          // Nothing goes wrong: the lowest port leads within two seconds and goes on.
+  storm,    // Everything that faults.h has.
+  members,  // That, with changes of membership.
+  rivals,   // All stand for election at once, vote, crash and come back within milliseconds.
+  // From here on calm but for one thing.
+  quiet,          // The lowest port leads within two seconds, goes on, and hands over when asked.
   lone_follower,  // One follower is cut off and comes back: its return must not change the leader.
   deaf_leader,    // A leader hears nobody: it must step down.
+  slow_leader,    // A leader whose clock crawls is cut off from its peers, not from its clients.
 };
 const char* to_string(Scenario scenario);
 
