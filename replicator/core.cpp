@@ -79,8 +79,7 @@ void Core::receive(std::int64_t now_ms, const Message& message) {
   // A live leader is not deposed by whoever cannot hear it: the request is not even read.
   if (vote != nullptr && vote->kind == VoteKind::real && leader_is_alive()) return;
   const auto* reply = std::get_if<VoteReply>(&message.body);
-  const bool grants_pre_vote =
-      reply != nullptr && reply->kind == VoteKind::pre && reply->granted;
+  const bool grants_pre_vote = reply != nullptr && reply->kind == VoteKind::pre && reply->granted;
   if (message.term > hard_.term && !is_pre_vote && !grants_pre_vote) adopt_term(message.term);
   if (message.term < hard_.term) {
     answer_stale(message);

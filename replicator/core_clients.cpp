@@ -149,9 +149,9 @@ void Core::confirm_rounds() {
   std::sort(rounds.begin(), rounds.end(), std::greater<>());
   leading_->round_confirmed = std::max(leading_->round_confirmed, rounds[quorum - 1]);
   settle();
-  const bool more = std::any_of(
-      leading_->reads.begin(), leading_->reads.end(),
-      [this](const Pending& pending) { return pending.round > leading_->round; });
+  const bool more =
+      std::any_of(leading_->reads.begin(), leading_->reads.end(),
+                  [this](const Pending& pending) { return pending.round > leading_->round; });
   if (!more || leading_->round > leading_->round_confirmed) return;
   ++leading_->round;
   ping_all();

@@ -71,7 +71,8 @@ void Core::fetch_snapshot() {
   following_.snapshot_id = give_out(FetchSnapshot{leader_, hard_.term, revision_min});
 }
 
-// Asked of a leader that we no longer follow, a snapshot is dropped (become_follower forgot its id).
+// Asked of a leader that we no longer follow, a snapshot is dropped (become_follower forgot its
+// id).
 void Core::snapshot_fetched(const StorageDone& done) {
   following_.snapshot_id = 0;
   if (done.outcome != StorageOutcome::durable || log_command_) {
@@ -82,8 +83,8 @@ void Core::snapshot_fetched(const StorageDone& done) {
   LogCommand command;
   command.term = hard_.term;
   command.installs = true;
-  command.id = give_out(
-      InstallSnapshot{done.id, rules_.keeps_after(following_.common, tail_.revision)});
+  command.id =
+      give_out(InstallSnapshot{done.id, rules_.keeps_after(following_.common, tail_.revision)});
   log_command_ = command;
 }
 
@@ -91,8 +92,7 @@ void Core::snapshot_fetched(const StorageDone& done) {
 
 void Core::hand_set_aside() {
   if (!has_set_aside_ || forgetting_ || now_ms_ < following_.retry_at_ms) return;
-  if (following_.merge_id != 0 &&
-      now_ms_ - following_.merge_asked_ms < settings_.fetch_retry_ms) {
+  if (following_.merge_id != 0 && now_ms_ - following_.merge_asked_ms < settings_.fetch_retry_ms) {
     return;
   }
   SetAside ours = log_.set_aside(kMergeEntriesMax, kMergeBytesMax);

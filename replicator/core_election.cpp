@@ -79,8 +79,7 @@ void Core::count_votes() {
 // A request is answered whether or not this node's membership holds the candidate: the newest
 // membership may not have arrived here yet (Raft §6).
 void Core::on_vote_request(const Message& message, const VoteRequest& request) {
-  const bool recent =
-      rules_.log_is_recent_enough(request.tail_term, request.tail_revision, tail_);
+  const bool recent = rules_.log_is_recent_enough(request.tail_term, request.tail_revision, tail_);
   if (request.kind == VoteKind::pre) {
     const bool granted = message.term > hard_.term && recent && !leader_is_alive();
     send_in_term(message.from, granted ? message.term : hard_.term,
@@ -99,8 +98,8 @@ void Core::on_vote_request(const Message& message, const VoteRequest& request) {
 
 void Core::on_vote_reply(const Message& message, const VoteReply& reply) {
   if (!reply.granted) return;
-  const bool for_pre_vote = reply.kind == VoteKind::pre && role_ == Role::pre_candidate &&
-                            message.term == hard_.term + 1;
+  const bool for_pre_vote =
+      reply.kind == VoteKind::pre && role_ == Role::pre_candidate && message.term == hard_.term + 1;
   const bool for_vote =
       reply.kind != VoteKind::pre && role_ == Role::candidate && message.term == hard_.term;
   if (!for_pre_vote && !for_vote) return;

@@ -116,7 +116,7 @@ void Core::on_fetch(const Message& message, const Fetch& fetch) {
 // False: agreed, but nothing new, so the fetch is to be held.
 bool Core::serve_fetch(const NodeId& peer, const Fetch& fetch, bool wait_is_over) {
   FetchReply reply{fetch.id, FetchOutcome::entries, tail_.revision, committed_, {}};
-  const auto here = fetch.after == tail_.revision ? std::optional<Position>(tail_)
+  const auto here = fetch.after == tail_.revision  ? std::optional<Position>(tail_)
                     : fetch.after > tail_.revision ? std::nullopt
                                                    : log_.position_at(fetch.after);
   if (fetch.after > tail_.revision || (here && !rules_.agrees(here->digest, fetch.digest))) {
@@ -130,8 +130,7 @@ bool Core::serve_fetch(const NodeId& peer, const Fetch& fetch, bool wait_is_over
     if (!leading_) return true;  // That commit removed us from the voters.
     reply.committed = committed_;
     if (fetch.after < tail_.revision) {
-      reply.entries =
-          log_.entries(fetch.after, tail_.revision, kFetchEntriesMax, kFetchBytesMax);
+      reply.entries = log_.entries(fetch.after, tail_.revision, kFetchEntriesMax, kFetchBytesMax);
       if (reply.entries.empty()) reply.outcome = FetchOutcome::snapshot_needed;
     } else if (fetch.committed >= committed_ && !wait_is_over) {
       return false;

@@ -89,16 +89,16 @@ struct QueuedProposal {
 
 struct Leading {
   std::map<NodeId, PeerProgress> peers;
-  Revision term_start = 0;            // Our first entry; 0 until it is durable.
-  std::deque<QueuedProposal> queue;   // At most kProposalsQueuedMax.
-  std::vector<Pending> executing;     // In the order of the command under way.
-  std::deque<Pending> writes;         // Durable here, ascending; at most kAnswersWaitingMax.
-  std::vector<Pending> reads;         // At most kAnswersWaitingMax.
-  std::uint64_t round = 0;            // The latest confirmation round begun.
+  Revision term_start = 0;           // Our first entry; 0 until it is durable.
+  std::deque<QueuedProposal> queue;  // At most kProposalsQueuedMax.
+  std::vector<Pending> executing;    // In the order of the command under way.
+  std::deque<Pending> writes;        // Durable here, ascending; at most kAnswersWaitingMax.
+  std::vector<Pending> reads;        // At most kAnswersWaitingMax.
+  std::uint64_t round = 0;           // The latest confirmation round begun.
   std::uint64_t round_confirmed = 0;
   std::int64_t next_ping_ms = 0;
   bool members_change_queued = false;
-  std::size_t merging_own = 0;        // Entries of our own set aside that are being merged.
+  std::size_t merging_own = 0;  // Entries of our own set aside that are being merged.
   std::optional<Transfer> transfer;
 };
 

@@ -69,7 +69,7 @@ struct CoreStatus {
   Revision committed = 0;
   FollowMode mode = FollowMode::fetching;
   Membership membership;
-  std::vector<PeerStatus> peers;     // Leader only.
+  std::vector<PeerStatus> peers;      // Leader only.
   std::int64_t leader_silent_ms = 0;  // Follower: since the leader was heard; 0 on the leader.
 };
 

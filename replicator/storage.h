@@ -1,8 +1,8 @@
 // What the core wants from the store, and what the store answers.
 //
 // The core hands out StorageCommands in Output::storage; whoever runs it executes them strictly in
-// that order (FetchSnapshot beside them) and returns each StorageDone to Core::storage_done once its
-// effect is durable. At most one command that touches the log is under way; PersistVote and
+// that order (FetchSnapshot beside them) and returns each StorageDone to Core::storage_done once
+// its effect is durable. At most one command that touches the log is under way; PersistVote and
 // ForgetSetAside may queue behind it. A command that is refused must have changed nothing.
 #pragma once
 

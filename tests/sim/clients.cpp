@@ -35,13 +35,15 @@ bool Clients::idle() const {
   return std::none_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->busy; });
 }
 
-void Clients::read_all() {
+void Clients::read_all(const std::string& node) {
   for (std::size_t key = 0; key < kKeys; ++key) {
     clients_.push_back(std::make_unique<Client>());
     Client& client = *clients_.back();
     client.number = clients_.size() - 1;
+    client.once = true;
     client.operation.key = "k" + std::to_string(key);
     client.operation.kind = OperationKind::read;
+    client.preferred = node;
     begin(client);
   }
 }
@@ -92,8 +94,8 @@ void Clients::choose(Client& client) {
     operation.value = random.chance(50) ? std::to_string(next_value_++)
                                         : "e" + std::to_string(random.below(kEnsureValues));
     operation.expected = random.chance(30) ? "" : "e" + std::to_string(random.below(kEnsureValues));
-    client.command = {CommandKind::compare_and_set, operation.key, operation.value,
-                      operation.expected, {}};
+    client.command = {
+        CommandKind::compare_and_set, operation.key, operation.value, operation.expected, {}};
   }
 }
 
@@ -128,17 +130,16 @@ void Clients::try_it(Client& client) {
                            on_answer(client, serial, attempt, answer, read);
                          });
   };
-  around_.events.after(
-      around_.random.between(kWireUsMin, kWireUsMax),
-      [this, to, answered, kind = client.operation.kind, key = client.operation.key,
-       command = client.command, ack = client.ack] {
-        Node& node = *around_.nodes.at(to);
-        if (kind == OperationKind::read) {
-          node.read(key, answered);
-        } else {
-          node.write(command, ack, answered);
-        }
-      });
+  around_.events.after(around_.random.between(kWireUsMin, kWireUsMax),
+                       [this, to, answered, kind = client.operation.kind,
+                        key = client.operation.key, command = client.command, ack = client.ack] {
+                         Node& node = *around_.nodes.at(to);
+                         if (kind == OperationKind::read) {
+                           node.read(key, answered);
+                         } else {
+                           node.write(command, ack, answered);
+                         }
+                       });
   around_.events.after(kAttemptUsMax, [this, &client, serial, attempt] {
     if (!client.busy || client.serial != serial || client.attempt != attempt) return;
     client.preferred.clear();
@@ -171,7 +172,8 @@ void Clients::on_answer(Client& client, std::uint64_t serial, unsigned attempt,
     case replicator::AnswerKind::failed: --client.unresolved; break;
   }
   if (attempt != client.attempt) return;
-  client.preferred = answer.leader;
+  const bool elsewhere = answer.kind == replicator::AnswerKind::failed;
+  client.preferred = elsewhere ? std::string() : answer.leader;
   try_again(client, around_.random.between(kRetryUsMin, kRetryUsMax));
 }
 
@@ -197,7 +199,8 @@ void Clients::end(Client& client, std::int64_t returned_us) {
     operation.label += std::string(" ") + kNames[static_cast<std::size_t>(operation.kind)] + " '" +
                        operation.value + "'";
     if (operation.kind == OperationKind::compare_and_set) {
-      operation.label += " from '" + operation.expected + (operation.succeeded ? "'" : "', refused");
+      operation.label +=
+          " from '" + operation.expected + (operation.succeeded ? "'" : "', refused");
     }
     operation.label += " " + std::to_string(operation.called / kUsPerMs) + ".." +
                        (returned_us == kNeverReturned ? std::string("never")
@@ -205,7 +208,7 @@ void Clients::end(Client& client, std::int64_t returned_us) {
                        " ms";
     history_.push_back(operation);
   }
-  think(client);
+  if (!client.once) think(client);
 }
 
 }  // namespace mlguard::sim

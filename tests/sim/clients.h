@@ -23,8 +23,8 @@ class Clients {
   // No new operations; those under way end by themselves.
   void stop() { stopped_ = true; }
   bool idle() const;
-  // Reads every key once more, for the history's end.
-  void read_all();
+  // Another client reads every key once, from any node, or beginning with `node`.
+  void read_all(const std::string& node = {});
   const std::vector<Operation>& history() const { return history_; }
 
  private:
@@ -32,6 +32,7 @@ class Clients {
     std::size_t number = 0;
     std::uint64_t serial = 0;  // Of the operation; an answer to an older one is ignored.
     bool busy = false;
+    bool once = false;  // Has one operation only.
     Operation operation;
     Command command;
     replicator::Ack ack = replicator::Ack::quorum;

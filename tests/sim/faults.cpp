@@ -20,8 +20,10 @@ constexpr unsigned kLostPermilleMax = 200;
 constexpr unsigned kSelectedPercent = 45;
 constexpr unsigned kMendPercent = 35;
 constexpr int kMemberChangesWeight = 3;
-constexpr std::int64_t kBetweenRivalFaultsUsMin = 2'000;
-constexpr std::int64_t kBetweenRivalFaultsUsMax = 700'000;
+constexpr std::int64_t kBetweenRivalFaultsUsMin = 1'000;
+constexpr std::int64_t kBetweenRivalFaultsUsMax = 200'000;
+constexpr std::int64_t kRivalSyncUsMax = 60'000;
+constexpr unsigned kCrashAfterVotePermille = 150;
 constexpr std::int64_t kRivalDownUsMax = 30'000;
 constexpr std::int64_t kRefusedUsMax = 20'000;
 
@@ -31,6 +33,7 @@ Faults::Faults(Surroundings around, Kind kind) : around_(around) {
   between_us_min_ = kBetweenFaultsUsMin;
   between_us_max_ = around_.random.between(kBetweenFaultsUsMin * 2, kBetweenFaultsUsMax);
   down_us_max_ = kDownUsMax;
+  slow_sync_us_max_ = kSlowSyncUsMax;
   mend_percent_ = kMendPercent;
   tells_lost_peers_ = around_.random.chance(50);
   select(kind);
@@ -38,20 +41,26 @@ Faults::Faults(Surroundings around, Kind kind) : around_(around) {
   between_us_min_ = kBetweenRivalFaultsUsMin;
   between_us_max_ = kBetweenRivalFaultsUsMax;
   down_us_max_ = kRivalDownUsMax;
+  slow_sync_us_max_ = kRivalSyncUsMax;
+  crash_after_vote_permille_ = kCrashAfterVotePermille;
+  for (auto& [id, node] : around_.nodes) {
+    node->disk.crash_after_vote_permille = crash_after_vote_permille_;
+  }
 }
 
 void Faults::select(Kind kind) {
   if (kind == Kind::rivals) {
-    selected_ = {[this] { crash_one(); }, [this] { crash_one(); }, [this] { isolate_one(); },
+    selected_ = {[this] { crash_one(); }, [this] { crash_one(); },   [this] { isolate_one(); },
                  [this] { crash_all(); }, [this] { change_disk(); }, [this] { split_in_two(); }};
     return;
   }
   const std::vector<std::function<void()>> all = {
-      [this] { split_in_two(); }, [this] { isolate_one(); },       [this] { cut_one_way(); },
-      [this] { crash_one(); },    [this] { crash_all(); },         [this] { pause_one(); },
-      [this] { jump_clock(); },   [this] { change_clock_rate(); }, [this] { change_disk(); },
-      [this] { transfer(); },     [this] { change_weather(); },
-      [this] { some_node().trim_some(); },
+      [this] { split_in_two(); },   [this] { isolate_one(); },
+      [this] { cut_one_way(); },    [this] { crash_one(); },
+      [this] { crash_all(); },      [this] { pause_one(); },
+      [this] { jump_clock(); },     [this] { change_clock_rate(); },
+      [this] { change_disk(); },    [this] { transfer(); },
+      [this] { change_weather(); }, [this] { some_node().trim_some(); },
   };
   for (const auto& fault : all) {
     if (around_.random.chance(kSelectedPercent)) selected_.push_back(fault);
@@ -191,18 +200,19 @@ void Faults::jump_clock() {
 }
 
 void Faults::change_clock_rate() {
-  some_node().set_clock_rate_ppm(
-      kMillion + around_.random.between(-kClockRateOffPpmMax, kClockRateOffPpmMax));
+  some_node().set_clock_rate_ppm(kMillion +
+                                 around_.random.between(-kClockRateOffPpmMax, kClockRateOffPpmMax));
 }
 
 void Faults::change_disk() {
   Node& node = some_node();
   node.disk = {};
+  node.disk.crash_after_vote_permille = crash_after_vote_permille_;
   if (around_.random.chance(40)) {
     node.disk.full = true;
     line(node.id() + " disk full");
   } else if (around_.random.chance(70)) {
-    node.disk.sync_us_max = around_.random.between(node.disk.sync_us_max, kSlowSyncUsMax);
+    node.disk.sync_us_max = around_.random.between(node.disk.sync_us_max, slow_sync_us_max_);
     line(node.id() + " disk slow");
   }
 }

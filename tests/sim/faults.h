@@ -48,7 +48,9 @@ class Faults {
   std::int64_t between_us_min_ = 0;
   std::int64_t between_us_max_ = 0;
   std::int64_t down_us_max_ = 0;
+  std::int64_t slow_sync_us_max_ = 0;
   unsigned mend_percent_ = 0;
+  unsigned crash_after_vote_permille_ = 0;
   bool tells_lost_peers_ = false;
   bool stopped_ = false;
 };

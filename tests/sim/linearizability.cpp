@@ -15,7 +15,7 @@ constexpr std::size_t kExplainedOperationsMax = 12;
 // A call or a return in the list of events that are not yet explained.
 struct Event {
   const Operation* operation = nullptr;
-  std::size_t id = 0;        // Of the operation, dense.
+  std::size_t id = 0;         // Of the operation, dense.
   Event* matching = nullptr;  // The return of a call; null for a return.
   Event* previous = nullptr;
   Event* next = nullptr;
@@ -147,7 +147,8 @@ class Search {
   }
 
   void note_stuck(const Event* stuck) {
-    if (path_.size() < furthest_depth_ || (path_.size() == furthest_depth_ && furthest_depth_ > 0)) {
+    if (path_.size() < furthest_depth_ ||
+        (path_.size() == furthest_depth_ && furthest_depth_ > 0)) {
       return;
     }
     furthest_depth_ = path_.size();

@@ -17,8 +17,14 @@ Operation read(std::int64_t called, std::int64_t returned, std::string value) {
 }
 Operation swap(std::int64_t called, std::int64_t returned, std::string expected, std::string value,
                bool succeeded) {
-  return {"k",    OperationKind::compare_and_set, std::move(value), std::move(expected), succeeded,
-          called, returned,                       "swap"};
+  return {"k",
+          OperationKind::compare_and_set,
+          std::move(value),
+          std::move(expected),
+          succeeded,
+          called,
+          returned,
+          "swap"};
 }
 Verdict verdict(const std::vector<Operation>& history) {
   return check_linearizable(history, kStepsMax).verdict;
@@ -55,17 +61,17 @@ TEST(LinearizabilityTest, TwoReadsDuringAWriteMustNotGoBack) {
 }
 
 TEST(LinearizabilityTest, AnUnansweredWriteMayHappenLateOrNever) {
-  EXPECT_EQ(verdict({write(0, 1, "a"), write(2, kNeverReturned, "b"), read(3, 4, "a"),
-                     read(5, 6, "b")}),
-            Verdict::linearizable);
+  EXPECT_EQ(
+      verdict({write(0, 1, "a"), write(2, kNeverReturned, "b"), read(3, 4, "a"), read(5, 6, "b")}),
+      Verdict::linearizable);
   EXPECT_EQ(verdict({write(0, 1, "a"), write(2, kNeverReturned, "b"), read(9, 10, "a")}),
             Verdict::linearizable);
 }
 
 TEST(LinearizabilityTest, AnUnansweredWriteHappensOnceOnly) {
-  EXPECT_EQ(verdict({write(0, kNeverReturned, "b"), read(3, 4, "b"), write(5, 6, "a"),
-                     read(7, 8, "b")}),
-            Verdict::violated);
+  EXPECT_EQ(
+      verdict({write(0, kNeverReturned, "b"), read(3, 4, "b"), write(5, 6, "a"), read(7, 8, "b")}),
+      Verdict::violated);
 }
 
 TEST(LinearizabilityTest, AWriteCannotBeSeenBeforeItsCall) {

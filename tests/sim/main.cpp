@@ -50,15 +50,16 @@ int main(int argc, char** argv) {
   for (std::uint64_t i = 0; i < count; ++i, ++options.seed) {
     const mlguard::sim::Outcome outcome = mlguard::sim::simulate(options);
     if (outcome.violation.empty() && count > 1) continue;
-    std::printf("seed %llu: %s, %zu nodes, %llu steps, %lld simulated ms, %llu elections, "
-                "%llu committed, %llu operations: %s\n",
-                static_cast<unsigned long long>(options.seed), to_string(outcome.scenario),
-                outcome.nodes, static_cast<unsigned long long>(outcome.steps),
-                static_cast<long long>(outcome.simulated_ms),
-                static_cast<unsigned long long>(outcome.coverage.elections),
-                static_cast<unsigned long long>(outcome.coverage.committed),
-                static_cast<unsigned long long>(outcome.coverage.operations),
-                outcome.violation.empty() ? "holds" : outcome.violation.c_str());
+    std::printf(
+        "seed %llu: %s, %zu nodes, %llu steps, %lld simulated ms, %llu elections, "
+        "%llu committed, %llu operations: %s\n",
+        static_cast<unsigned long long>(options.seed), to_string(outcome.scenario), outcome.nodes,
+        static_cast<unsigned long long>(outcome.steps),
+        static_cast<long long>(outcome.simulated_ms),
+        static_cast<unsigned long long>(outcome.coverage.elections),
+        static_cast<unsigned long long>(outcome.coverage.committed),
+        static_cast<unsigned long long>(outcome.coverage.operations),
+        outcome.violation.empty() ? "holds" : outcome.violation.c_str());
     if (!outcome.violation.empty()) ++failed;
   }
   if (count > 1) {

@@ -221,9 +221,9 @@ replicator::SetAside ModelStorage::set_aside(std::size_t count_max, std::size_t 
   std::size_t bytes = 0;
   for (const auto& [common, entry] : set_aside_) {
     if (found.entries.empty()) found.common = common;
-    const bool another = common != found.common ||
-                         (!found.entries.empty() &&
-                          entry.revision != found.entries.back().revision + 1);
+    const bool another =
+        common != found.common ||
+        (!found.entries.empty() && entry.revision != found.entries.back().revision + 1);
     if (another || found.entries.size() >= count_max) break;
     if (!found.entries.empty() && bytes + entry.payload.size() > bytes_max) break;
     bytes += entry.payload.size();

@@ -1,10 +1,9 @@
 // Proof that the simulator bites: each wrong decision is noticed within its number of seeds.
-#include "mutations.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
+#include "mutations.h"
 #include "simulation.h"
 
 namespace mlguard::sim {

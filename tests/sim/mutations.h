@@ -14,7 +14,7 @@
 namespace mlguard::sim {
 
 struct Mutation {
-  std::string name;  // "a core that …"
+  std::string name;                                // "a core that …"
   std::shared_ptr<const replicator::Rules> rules;  // Shared: the list is copied about in tests.
   bool storage_forgets_votes = false;
   std::uint64_t seeds_max = 0;  // Noticed within as many seeds, from seed 1 on.

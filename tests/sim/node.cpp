@@ -12,6 +12,7 @@ constexpr std::int64_t kMillion = 1'000'000;
 constexpr std::int64_t kEpochMs = 1'700'000'000'000;
 constexpr std::int64_t kSnapshotGiveUpUs = 3'000'000;
 constexpr std::int64_t kSnapshotStreamUsMax = 500'000;
+constexpr std::int64_t kBackAtOnceUsMax = 3'000;
 constexpr unsigned kReadGapUsMax = 5'000;
 
 }  // namespace
@@ -97,8 +98,8 @@ void Node::take(std::function<void()> input) {
 
 void Node::schedule_tick() {
   const std::int64_t in_ms = std::max<std::int64_t>(core_->next_deadline_ms() - local_ms(), 0);
-  const std::int64_t at_us =
-      around_.events.now_us() + std::max<std::int64_t>(in_ms * kMillion * kUsPerMs / rate_ppm_, 100);
+  const std::int64_t at_us = around_.events.now_us() +
+                             std::max<std::int64_t>(in_ms * kMillion * kUsPerMs / rate_ppm_, 100);
   if (tick_at_us_ > around_.events.now_us() && tick_at_us_ <= at_us) return;
   tick_at_us_ = at_us;
   around_.events.at(at_us, [this, generation = ++tick_generation_, life = incarnation_] {
@@ -147,9 +148,9 @@ void Node::after_input() {
 void Node::receive(const replicator::Message& message) {
   take([this, message] {
     if (around_.trace.on()) {
-      around_.trace.line(around_.events.now_us(),
-                         message.from + " → " + id_ + " " + replicator::name_of(message.body) +
-                             " term " + std::to_string(message.term));
+      around_.trace.line(around_.events.now_us(), message.from + " → " + id_ + " " +
+                                                      replicator::name_of(message.body) + " term " +
+                                                      std::to_string(message.term));
     }
     core_->receive(local_ms(), message);
     after_input();
@@ -251,6 +252,16 @@ void Node::disk_done() {
   });
   disk_busy_ = false;
   if (up() && !disk_queue_.empty()) run_disk();
+  const auto* vote = std::get_if<replicator::PersistVote>(&command.what);
+  if (vote == nullptr || vote->state.voted_for.empty() || vote->state.voted_for == id_) return;
+  if (around_.random.chance_permille(disk.crash_after_vote_permille)) crash_and_come_back();
+}
+
+void Node::crash_and_come_back() {
+  crash();
+  around_.events.after(around_.random.between(100, kBackAtOnceUsMax), [this] {
+    if (!up()) start();
+  });
 }
 
 StorageDone Node::perform(const StorageCommand& command) {
@@ -273,8 +284,8 @@ StorageDone Node::perform(const StorageCommand& command) {
 void Node::fetch_snapshot(const StorageCommand& command) {
   const auto fetch = std::get<replicator::FetchSnapshot>(command.what);
   snapshot_awaited_ = command.id;
-  const auto arrive = [this, id = command.id, life = incarnation_](
-                          std::shared_ptr<const Snapshot> snapshot) {
+  const auto arrive = [this, id = command.id,
+                       life = incarnation_](std::shared_ptr<const Snapshot> snapshot) {
     if (life == incarnation_ && snapshot_awaited_ == id) finish_fetch(id, std::move(snapshot));
   };
   around_.network.send(id_, fetch.from, [this, fetch, arrive] {

@@ -24,6 +24,8 @@ struct DiskWeather {
   std::int64_t sync_us_min = 300;
   std::int64_t sync_us_max = 3'000;
   bool full = false;
+  // The process dies right after it has voted, and is back at once.
+  unsigned crash_after_vote_permille = 0;
 };
 
 // What a node needs from around it; outlives the node.
@@ -88,6 +90,7 @@ class Node final : private replicator::Jitter {
   void disk_done();
   StorageDone perform(const StorageCommand& command);
   void tear_last_write();
+  void crash_and_come_back();
   void fetch_snapshot(const StorageCommand& command);
   void send_snapshot(Term term, Revision revision_min,
                      const std::function<void(std::shared_ptr<const Snapshot>)>& arrive,

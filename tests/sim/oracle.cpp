@@ -102,9 +102,9 @@ void Oracle::commit(const Node& node, const Position& position, Term term) {
   const Revision revision = position.revision;
   if (revision <= truth_.size()) {
     if (position == truth_[revision - 1].position) return;
-    throw Violation("revision " + std::to_string(revision) + " is committed with two contents: " +
-                    node.id() + " has " + at(position) + ", before it was " +
-                    at(truth_[revision - 1].position));
+    throw Violation("revision " + std::to_string(revision) +
+                    " is committed with two contents: " + node.id() + " has " + at(position) +
+                    ", before it was " + at(truth_[revision - 1].position));
   }
   const Archived& entry = archive_[position.digest];
   const Position expected = truth_.empty() ? Position{} : truth_.back().position;
@@ -165,8 +165,7 @@ void Oracle::note_run(const Node& node, const StorageCommand& command, const Sto
   if (done.membership) ++coverage_.member_changes;
   const Revision tail = node.storage().tail().revision;
   const auto added = static_cast<std::size_t>(tail - tail_before_.revision);
-  for (const Entry& entry :
-       node.storage().entries(tail_before_.revision, tail, added, SIZE_MAX)) {
+  for (const Entry& entry : node.storage().entries(tail_before_.revision, tail, added, SIZE_MAX)) {
     EntryContent content = node.storage().content(entry);
     for (const Row& row : content.rows) {
       if (!content.is_merge) {
@@ -220,8 +219,8 @@ void Oracle::replay(const Committed& entry, std::map<std::string, Row>& state) c
       const bool recorded = std::any_of(conflicts.begin(), conflicts.end(),
                                         [&](const Conflict& c) { return c.row == loser; });
       if (!recorded && !has_seen(row, loser)) {
-        throw Violation("merge at " + at(entry.position) + " overwrites " + loser.request +
-                        " by " + row.request + " and does not record it");
+        throw Violation("merge at " + at(entry.position) + " overwrites " + loser.request + " by " +
+                        row.request + " and does not record it");
       }
     }
     state[row.key] = row;

@@ -66,7 +66,7 @@ class Oracle {
     EntryContent content;
   };
   struct Seen {
-    Revision committed = 0;   // Reported by this incarnation.
+    Revision committed = 0;  // Reported by this incarnation.
     std::uint64_t incarnation = 0;
     Revision shown = 0;  // The highest committed revision that its state has shown.
     Term led = 0;

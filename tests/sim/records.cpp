@@ -127,8 +127,8 @@ Record decode_record(std::string_view bytes) {
   for (std::uint64_t left = decoder.number(); left > 0; --left) {
     Member member;
     member.id = decoder.text();
-    member.kind = decoder.number() != 0 ? replicator::MemberKind::voter
-                                        : replicator::MemberKind::learner;
+    member.kind =
+        decoder.number() != 0 ? replicator::MemberKind::voter : replicator::MemberKind::learner;
     record.members.push_back(std::move(member));
   }
   return record;
@@ -165,9 +165,9 @@ EntryContent merge(const std::map<std::string, Row>& state, const std::set<std::
       if (requests.count(row.request) != 0) continue;
       const auto winner = winners.find(row.key);
       const auto standing = state.find(row.key);
-      const Row* current = winner != winners.end()     ? &winner->second
+      const Row* current = winner != winners.end()   ? &winner->second
                            : standing != state.end() ? &standing->second
-                                                       : nullptr;
+                                                     : nullptr;
       if (row.compared) {
         merged.conflicts.push_back({row, "compare-and-set"});
       } else if (row.hlc > future) {

@@ -1,4 +1,5 @@
-// How ModelStorage writes commands and entries as bytes, and the rule by which it merges. Stateless.
+// How ModelStorage writes commands and entries as bytes, and the rule by which it merges.
+// Stateless.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,10 @@
 #include "simulation.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "clients.h"
 #include "faults.h"
@@ -27,6 +29,13 @@ constexpr std::int64_t kQuietUs = 3'000'000;
 constexpr std::int64_t kCutOffUs = 6'000'000;
 constexpr std::int64_t kSlowClockPpm = 150'000;
 constexpr std::int64_t kUsualClockPpm = 1'000'000;
+constexpr std::int64_t kOldEntriesUs = 500'000;
+constexpr std::int64_t kElectionUs = 3'000'000;
+constexpr std::int64_t kLookUs = 200;
+constexpr std::int64_t kSlowSyncUsMin = 100'000;
+constexpr std::int64_t kSlowSyncUsMax = 150'000;
+constexpr std::int64_t kLastCommitsUs = 50'000;
+constexpr int kReadRounds = 10;
 constexpr std::int64_t kDeafLeaderUs = 2'000'000;
 constexpr std::uint64_t kCheckerStepsMax = 2'000'000;
 constexpr std::int64_t kForeverUs = INT64_MAX / 2;
@@ -64,19 +73,32 @@ class Simulation {
         Scenario::storm,   Scenario::storm,         Scenario::storm,       Scenario::storm,
         Scenario::storm,   Scenario::rivals,        Scenario::rivals,      Scenario::rivals,
         Scenario::members, Scenario::members,       Scenario::members,     Scenario::quiet,
-        Scenario::quiet,   Scenario::lone_follower, Scenario::deaf_leader, Scenario::slow_leader};
+        Scenario::quiet,   Scenario::lone_follower, Scenario::deaf_leader, Scenario::slow_leader,
+        Scenario::old_term};
     outcome_.scenario = kDeck[random_.below(std::size(kDeck))];
+    const bool needs_majority = outcome_.scenario >= Scenario::quiet;
+    const bool needs_five = outcome_.scenario == Scenario::old_term;
+    if (options_.nodes != 0 &&
+        ((needs_majority && options_.nodes < 3) || (needs_five && options_.nodes != kNodesMax))) {
+      outcome_.scenario = Scenario::storm;
+    }
     const bool calm = outcome_.scenario >= Scenario::quiet;
     if (outcome_.scenario == Scenario::rivals) {
-      // Nearly no stagger: whoever misses the leader misses it at the same time.
+      // Short terms, and nearly no stagger: who misses the leader misses it at the same time.
+      settings_.ping_interval_ms = 20;
+      settings_.election_timeout_ms = 80;
+      settings_.lost_leader_timeout_ms = 10;
+      settings_.fetch_retry_ms = 100;
       settings_.rank_stagger_ms = random_.between(1, 10);
       settings_.election_jitter_ms = random_.between(1, settings_.rank_stagger_ms);
+      network_.weather.delay_us_max = random_.between(2'000, 20'000);
     }
     outcome_.nodes = options_.nodes;
     if (outcome_.nodes == 0) {
       // Three and five matter most; a calm scenario needs a majority beside the one cut off.
       static constexpr std::size_t kSizes[] = {1, 2, 3, 3, 3, 3, 4, 5, 5, 5};
       outcome_.nodes = calm ? 3 + 2 * random_.below(2) : kSizes[random_.below(std::size(kSizes))];
+      if (needs_five) outcome_.nodes = kNodesMax;
     }
     Membership bootstrap;
     for (std::size_t i = 0; i < outcome_.nodes; ++i) {
@@ -113,6 +135,7 @@ class Simulation {
       case Scenario::lone_follower: play_lone_follower(); return;
       case Scenario::deaf_leader: play_deaf_leader(); return;
       case Scenario::slow_leader: play_slow_leader(); return;
+      case Scenario::old_term: play_old_term(); return;
     }
   }
 
@@ -163,6 +186,8 @@ class Simulation {
     }
     // It loses everybody, hears nobody, or misses only its leader, whom the others hear.
     const std::uint64_t kind = random_.below(3);
+    // With nothing new to miss its log stays as good as the others', and only their loyalty helps.
+    if (kind == 2) clients_->stop();
     for (const auto& [id, node] : nodes_) {
       if (kind != 2 || node.get() == leader) network_.cut(id, lone->id());
       if (kind == 0) network_.cut(lone->id(), id);
@@ -193,13 +218,73 @@ class Simulation {
   void play_slow_leader() {
     const auto [leader, term] = expect_first_leader();
     leader->set_clock_rate_ppm(kSlowClockPpm);
-    for (const auto& [id, node] : nodes_) {
-      network_.cut(id, leader->id());
-      network_.cut(leader->id(), id);
+    // Writes that it cannot store go elsewhere, and its reads have nothing uncommitted to wait for.
+    leader->disk.full = random_.chance(80);
+    run_for(kLastCommitsUs);
+    split({leader});
+    for (int i = 0; i < kReadRounds; ++i) {
+      run_for(kCutOffUs / kReadRounds);
+      clients_->read_all(leader->id());
     }
-    run_for(kCutOffUs);
     leader->set_clock_rate_ppm(kUsualClockPpm);
+    leader->disk.full = false;
     network_.heal();
+  }
+
+  void split(const std::vector<Node*>& side) {
+    network_.heal();
+    for (const auto& [id, node] : nodes_) {
+      if (std::find(side.begin(), side.end(), node.get()) != side.end()) continue;
+      for (const Node* inside : side) {
+        network_.cut(id, inside->id());
+        network_.cut(inside->id(), id);
+      }
+    }
+  }
+
+  // Runs until `done` or until `us` have passed.
+  void run_until(std::int64_t us, const std::function<bool()>& done) {
+    const std::int64_t until = events_.now_us() + us;
+    while (events_.now_us() < until && !done()) run_for(kLookUs);
+  }
+
+  // Raft paper, figure 8. Two nodes hold entries of an old term; a third has led a newer term and
+  // holds one entry of that; one of the two leads again and copies the old entries to a majority
+  // while its own first entry is slow to reach the disk; both die. The third one wins, rightly,
+  // and replaces the copies: they must not have been called committed.
+  void play_old_term() {
+    const auto [first, term] = expect_first_leader();
+    Node* second = std::next(nodes_.begin())->second.get();
+    split({first, second});
+    run_for(kOldEntriesUs);
+    first->crash();
+    second->crash();
+    Node* third = nullptr;
+    run_until(kElectionUs, [&] {
+      third = find_leader();
+      return third != nullptr;
+    });
+    if (third == nullptr) return;
+    split({third});
+    run_for(kOldEntriesUs / 10);
+    third->crash();
+    network_.heal();
+    for (Node* old : {first, second}) {
+      old->disk.sync_us_min = kSlowSyncUsMin;
+      old->disk.sync_us_max = kSlowSyncUsMax;
+      old->start();
+    }
+    const Revision committed = oracle_.committed();
+    run_until(kElectionUs, [&] { return find_leader() != nullptr; });
+    run_until(kSlowSyncUsMin / 2, [&] { return oracle_.committed() > committed; });
+    first->crash();
+    second->crash();
+    third->start();
+    run_for(kElectionUs);
+    for (Node* old : {first, second}) {
+      old->disk = {};
+      old->start();
+    }
   }
 
   // ---- After the storm ----
@@ -269,8 +354,7 @@ class Simulation {
         throw Violation(node.id() + " and " + leader->id() + " differ in state at one revision");
       }
     }
-    const LinearizabilityReport report =
-        check_linearizable(clients_->history(), kCheckerStepsMax);
+    const LinearizabilityReport report = check_linearizable(clients_->history(), kCheckerStepsMax);
     if (report.verdict == Verdict::violated) {
       throw Violation("not linearizable: " + report.explanation);
     }
@@ -303,6 +387,7 @@ const char* to_string(Scenario scenario) {
     case Scenario::lone_follower: return "lone-follower";
     case Scenario::deaf_leader: return "deaf-leader";
     case Scenario::slow_leader: return "slow-leader";
+    case Scenario::old_term: return "old-term";
   }
   return "unknown";
 }

@@ -22,11 +22,12 @@ enum class Scenario {
   lone_follower,  // One follower is cut off and comes back: its return must not change the leader.
   deaf_leader,    // A leader hears nobody: it must step down.
   slow_leader,    // A leader whose clock crawls is cut off from its peers, not from its clients.
+  old_term,       // Figure 8 of the Raft paper: entries of an old term on a majority, then none.
 };
 const char* to_string(Scenario scenario);
 
-using MakeStorage = std::function<std::unique_ptr<Storage>(const std::string& self,
-                                                           const Membership& bootstrap)>;
+using MakeStorage =
+    std::function<std::unique_ptr<Storage>(const std::string& self, const Membership& bootstrap)>;
 std::unique_ptr<Storage> make_model_storage(const std::string& self, const Membership& bootstrap);
 
 struct Options {

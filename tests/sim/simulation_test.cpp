@@ -22,8 +22,8 @@ Coverage run_seeds(std::uint64_t first, std::uint64_t count) {
     Options options;
     options.seed = first + i;
     const Outcome outcome = simulate(options);
-    EXPECT_EQ(outcome.violation, "") << "replay with: build/tests/sim --seed " << options.seed
-                                     << " --trace";
+    EXPECT_EQ(outcome.violation, "")
+        << "replay with: build/tests/sim --seed " << options.seed << " --trace";
     add(coverage, outcome.coverage);
   }
   return coverage;
@@ -41,23 +41,23 @@ TEST(SimulationTest, EveryInvariantHoldsOverTheFixedSeeds) {
   EXPECT_GT(coverage.member_changes, kFixedSeeds / 20);
   EXPECT_LT(coverage.unknown_operations, coverage.operations / 4);
   EXPECT_EQ(coverage.undecided_histories, 0U);
-  std::printf("elections %llu, committed %llu, merges %llu (rows %llu, conflicts %llu), "
-              "snapshots %llu, member changes %llu, operations %llu (unknown %llu)\n",
-              static_cast<unsigned long long>(coverage.elections),
-              static_cast<unsigned long long>(coverage.committed),
-              static_cast<unsigned long long>(coverage.merges),
-              static_cast<unsigned long long>(coverage.merged_rows),
-              static_cast<unsigned long long>(coverage.conflicts),
-              static_cast<unsigned long long>(coverage.snapshots),
-              static_cast<unsigned long long>(coverage.member_changes),
-              static_cast<unsigned long long>(coverage.operations),
-              static_cast<unsigned long long>(coverage.unknown_operations));
+  std::printf(
+      "elections %llu, committed %llu, merges %llu (rows %llu, conflicts %llu), "
+      "snapshots %llu, member changes %llu, operations %llu (unknown %llu)\n",
+      static_cast<unsigned long long>(coverage.elections),
+      static_cast<unsigned long long>(coverage.committed),
+      static_cast<unsigned long long>(coverage.merges),
+      static_cast<unsigned long long>(coverage.merged_rows),
+      static_cast<unsigned long long>(coverage.conflicts),
+      static_cast<unsigned long long>(coverage.snapshots),
+      static_cast<unsigned long long>(coverage.member_changes),
+      static_cast<unsigned long long>(coverage.operations),
+      static_cast<unsigned long long>(coverage.unknown_operations));
 }
 
 TEST(SimulationTest, EveryInvariantHoldsOverFreshSeeds) {
   const char* wanted = std::getenv("MLGUARD_SIM_SEEDS");
-  const std::uint64_t count =
-      wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : kFreshSeeds;
+  const std::uint64_t count = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : kFreshSeeds;
   const std::uint64_t first = std::random_device{}() | (1ULL << 32);
   std::printf("fresh seeds %llu to %llu\n", static_cast<unsigned long long>(first),
               static_cast<unsigned long long>(first + count - 1));
