@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/model.h"
@@ -28,9 +29,13 @@ struct AgentOptions {
   std::string credential_path;  // default: STATE_HOME/NAME.credential
   std::string join_token;       // --join, or MLGUARD_JOIN: enrol first when there is no credential
   std::string config_path;      // --config: uploaded when the control plane has none
+  // Uploaded when there is no --config either. Empty: nothing is uploaded.
+  std::string default_config;
 };
 
 struct AgentCallbacks {
+  // Looks at a document without applying it, before it is uploaded. May be empty.
+  std::function<base::Status(std::string_view document)> check_config;
   // The component's active configuration, then every later version. An Error is reported in the
   // heartbeat ("degraded", with the message) and the last good configuration stays in force.
   std::function<base::Status(const base::ConfigVersion&)> apply_config;
@@ -43,11 +48,17 @@ struct AgentCallbacks {
 
 class Agent {
  public:
+  // Takes SIGTERM and SIGINT, enrols when it must (waiting for a server as long as it takes),
+  // and begins to work. One Agent at a time in a process. Errors: not_found / "no_credential";
+  // invalid_argument (--config is not usable); what enrol() answers; unavailable / "stopped"
+  // when a signal came first.
   static base::Result<std::unique_ptr<Agent>> start(const AgentOptions& options,
                                                     AgentCallbacks callbacks);
   virtual ~Agent() = default;
 
-  // Blocks until SIGTERM, SIGINT or stop(), then unregisters. Returns the process's exit code.
+  // Blocks until SIGTERM, SIGINT or stop(), then unregisters. Returns the process's exit code:
+  // 0 after a clean end, 4 when the control plane refuses the credential or the name before the
+  // first registration, 1 when it refuses the registration otherwise.
   virtual int run() = 0;
   virtual void stop() = 0;
   virtual etcd_client::Client& client() = 0;
@@ -62,6 +73,8 @@ struct ParsedFlags {
   AgentOptions options;
   int exit_code = -1;  // -1: go on
 };
+// The exit code for an Error that ends a process (see --help).
+int exit_code_of(const base::Error& error);
 ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about);
 
 }  // namespace mlguard::agent

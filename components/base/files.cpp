@@ -113,7 +113,7 @@ Status create_file_exclusive(const std::string& path, std::string_view content, 
 Status make_folders(const std::string& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0) return {};
   if (errno == ENOENT && folder_of(path) != path) {
-    const Status parent = make_folders(folder_of(path), mode);
+    Status parent = make_folders(folder_of(path), mode);
     if (!parent.ok()) return parent;
     if (::mkdir(path.c_str(), mode) == 0) return {};
   }

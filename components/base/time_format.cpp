@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <limits>
@@ -28,6 +29,15 @@ Error invalid_duration(std::string_view text) {
           "'" + std::string(text) + "' is not a duration; write for example 30s, 10m, 24h or 7d"};
 }
 
+Error invalid_time(std::string_view text) {
+  constexpr std::size_t kShownCharsMax = 40;
+  return {ErrorCode::invalid_argument, "invalid_time",
+          "'" + std::string(text.substr(0, kShownCharsMax)) +
+              "' is not a time; write UTC as 2026-11-23T23:05:28Z"};
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 }  // namespace
 
 std::string iso_time(std::int64_t wall_ms) {
@@ -40,6 +50,43 @@ std::string iso_time(std::int64_t wall_ms) {
   std::array<char, 8> millis{};
   std::snprintf(millis.data(), millis.size(), ".%03dZ", static_cast<int>(wall_ms % kSecondMs));
   return std::string(text.data(), length) + millis.data();
+}
+
+Result<std::int64_t> parse_iso_time_ms(std::string_view text) {
+  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd";
+  if (text.empty()) return std::int64_t{0};
+  if (text.size() <= kShape.size() || text.back() != 'Z') return invalid_time(text);
+  for (std::size_t i = 0; i < kShape.size(); ++i) {
+    if (kShape[i] == 'd' ? !is_digit(text[i]) : text[i] != kShape[i]) return invalid_time(text);
+  }
+  const auto part = [&text](std::size_t at, std::size_t count) {
+    int number = 0;
+    for (const char c : text.substr(at, count)) number = number * 10 + (c - '0');
+    return number;
+  };
+  std::string_view decimals = text.substr(kShape.size(), text.size() - kShape.size() - 1);
+  std::int64_t millis = 0;
+  if (!decimals.empty()) {
+    if (decimals.size() < 2 || decimals.size() > 4 || decimals.front() != '.') {
+      return invalid_time(text);
+    }
+    decimals.remove_prefix(1);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const char digit = i < decimals.size() ? decimals[i] : '0';
+      if (!is_digit(digit)) return invalid_time(text);
+      millis = millis * 10 + (digit - '0');
+    }
+  }
+  using namespace std::chrono;
+  const year_month_day day{year(part(0, 4)), month(static_cast<unsigned>(part(5, 2))),
+                           std::chrono::day(static_cast<unsigned>(part(8, 2)))};
+  // Before 1970 nothing of ours happened, and negative times would not survive iso_time.
+  if (!day.ok() || part(0, 4) < 1970 || part(11, 2) > 23 || part(14, 2) > 59 || part(17, 2) > 59) {
+    return invalid_time(text);
+  }
+  const std::int64_t days = sys_days(day).time_since_epoch().count();
+  return days * kDayMs + part(11, 2) * kHourMs + part(14, 2) * kMinuteMs + part(17, 2) * kSecondMs +
+         millis;
 }
 
 std::string human_duration(std::int64_t duration_ms) {

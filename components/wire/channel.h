@@ -27,7 +27,18 @@ inline constexpr std::size_t kSessionIdBytes = 16;       // 32 hex characters in
 inline constexpr std::size_t kHandshakeBytesMax = 4096;  // either handshake message
 inline constexpr std::size_t kPlainBodyBytesMax = 16 * 1024 * 1024;  // a body before sealing
 inline constexpr std::size_t kFieldBlockBytesMax = 8 * 1024;         // sealed fields of one message
+inline constexpr std::size_t kTargetBytesMax = 8 * 1024;             // path with query
+// What a frame adds to its body at the most: a server bounds its HTTP bodies by body + this.
+inline constexpr std::size_t kFrameOverheadBytesMax =
+    kCounterBytes + 2 + kFieldBlockBytesMax + kTagBytes;
 inline constexpr std::size_t kCompressAboveBytes = 100;  // smaller bodies travel as they are
+
+// The HTTP headers of a sealed message, for both sides.
+inline constexpr const char* kHeaderSession = "X-Session";             // requests: session id
+inline constexpr const char* kHeaderSeal = "X-Seal";                   // requests without body
+inline constexpr const char* kHeaderOriginalSize = "X-Original-Size";  // decimal; compressed only
+inline constexpr const char* kHeaderSealed = "X-Sealed";               // answers: "1" when sealed
+inline constexpr const char* kSealedContentType = "application/octet-stream";
 
 // A raw 32-byte key. Wiped when destroyed.
 struct Key {
@@ -38,8 +49,11 @@ struct Key {
   ~Key();
   std::string hex() const;
   std::string_view view() const;
+  // In constant time.
+  bool operator==(const Key& other) const;
+  // Error: invalid_argument / "invalid_key"; the message never repeats the text.
   static base::Result<Key> from_hex(std::string_view hex);
-  static base::Result<Key> from_bytes(std::string_view bytes);
+  static base::Result<Key> from_bytes(std::string_view raw);
 };
 
 struct KeyPair {
@@ -72,9 +86,14 @@ struct Sealed {
   std::optional<std::size_t> original_size;  // X-Original-Size: present exactly when compressed
 };
 
+// What a handshake leaves behind. Internal (session_keys.h): outside wire/ and its tests, channels
+// come from ClientHandshake and ServerHandshake only.
+struct SessionKeys;
+
 // The client's half of a session.
 class ClientChannel {
  public:
+  explicit ClientChannel(SessionKeys keys);
   ClientChannel(ClientChannel&&) noexcept;
   ClientChannel& operator=(ClientChannel&&) noexcept;
   ~ClientChannel();
@@ -93,15 +112,14 @@ class ClientChannel {
   const std::string& session_id() const;
 
  private:
-  friend class ClientHandshake;
   struct State;
-  explicit ClientChannel(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 // The server's half.
 class ServerChannel {
  public:
+  explicit ServerChannel(SessionKeys keys);
   ServerChannel(ServerChannel&&) noexcept;
   ServerChannel& operator=(ServerChannel&&) noexcept;
   ~ServerChannel();
@@ -123,9 +141,7 @@ class ServerChannel {
   std::uint64_t replays_refused() const;
 
  private:
-  friend class ServerHandshake;
   struct State;
-  explicit ServerChannel(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

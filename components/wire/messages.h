@@ -1,7 +1,8 @@
 // API messages: the JSON of docs/wire-format.md to and from base/model.h, for both sides of the
 // wire. Every decode_* bounds sizes, checks types and names the field that is wrong
-// (invalid_argument / "invalid_json" for text that is no JSON, "invalid_field" otherwise); unknown
-// fields are ignored, so that old and new can talk. Stateless; safe from any thread.
+// (invalid_argument / "invalid_json" for text that is no JSON, "invalid_name" for what is no
+// component's name, "invalid_field" otherwise; too_large). Unknown fields are ignored, so that old
+// and new can talk; a field that is null counts as absent. Stateless; safe from any thread.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +44,8 @@ base::Result<HandshakeHello> decode_hello(std::string_view json);
 base::Result<HandshakeWelcome> decode_welcome(std::string_view json);
 
 // POST /register {"component","instance_id","version","address"}; role and key are the session's.
+// Only the component's name is required here: what a person types with `ml-guard api` may lack the
+// rest, which is then empty.
 std::string encode_register(const base::Component& component);
 base::Result<base::Component> decode_register(std::string_view json);
 // POST /unregister {"component","instance_id"}
@@ -53,7 +56,8 @@ struct Unregister {
 };
 base::Result<Unregister> decode_unregister(std::string_view json);
 
-// POST /heartbeat {"component","instance_id","seq","sent_at","status","detail"} →
+// POST /heartbeat {"component","instance_id","seq","sent_at","status","detail"} (only the first is
+// required; detail is a JSON object) →
 // {"status":"ok","interval_ms","config":{"version"},"global":{"version"},"rules":{"revision"}}
 struct HeartbeatReply {
   std::int64_t interval_ms = 5000;  // when to send the next one
@@ -89,7 +93,7 @@ base::Result<std::vector<base::ConfigVersion>> decode_config_list(std::string_vi
                                                                   std::string_view json);
 
 // POST /v1/rules {"rules":[{"id","cidr","action","reason","score","ttl_s" or "expires_at"}]}
-// (a single rule object is taken too); GET /v1/rules → {"rules":[…]}.
+// (a single rule object is taken too; a rule without score has 1); GET /v1/rules → {"rules":[…]}.
 std::string encode_rules(const std::vector<base::Rule>& rules);
 base::Result<std::vector<base::Rule>> decode_rules(std::string_view json, std::int64_t now_ms);
 // GET /v1/rules/stream?after=R&wait=S →
@@ -99,23 +103,30 @@ base::Result<base::RuleSet> decode_rule_set(std::string_view json);
 
 // POST /v1/detections {"detections":[…]}; GET → the same with "revision" beside each.
 std::string encode_detections(const std::vector<base::Detection>& detections);
+// With the revision that stored each, in the same order.
+std::string encode_detections(const std::vector<base::Detection>& detections,
+                              const std::vector<std::uint64_t>& revisions);
 base::Result<std::vector<base::Detection>> decode_detections(std::string_view json);
 
-// POST /v1/applied {"component","resource","revision","digest"}
+// POST /v1/applied {"component","resource","revision","digest"}; resource is config, global or
+// rules.
 std::string encode(const base::Applied& applied);
 base::Result<base::Applied> decode_applied(std::string_view json);
 
 // POST /v1/tokens {"role","component","ttl_s","uses"} → {"id","token","role","expires_at"}
+inline constexpr std::int64_t kTokenTtlMsMax = 30LL * 24 * 3'600'000;
+inline constexpr std::int64_t kTokenUsesMax = 1000;
 struct TokenRequest {
   base::Role role = base::Role::sniffer;
   std::string component;
-  std::int64_t ttl_ms = 24 * 3'600'000LL;  // at most 30 days
-  std::uint32_t uses = 1;                  // at most 1000
+  std::int64_t ttl_ms = 24 * 3'600'000LL;  // at most kTokenTtlMsMax
+  std::uint32_t uses = 1;                  // at most kTokenUsesMax
 };
 struct TokenReply {
   std::string id;
   std::string token;  // The join token's text; shown once.
   std::int64_t expires_at_ms = 0;
+  base::Role role = base::Role::sniffer;
 };
 std::string encode(const TokenRequest& request);
 base::Result<TokenRequest> decode_token_request(std::string_view json);

@@ -127,6 +127,10 @@ class Client {
   // Any sealed request. A status of 400 and above is a response here, not an Error.
   virtual base::Result<RawResponse> call(const RawRequest& request) = 0;
 
+  // Breaks off all calls in progress and makes later ones fail at once (unavailable /
+  // "cancelled"): for programs that must end now.
+  virtual void cancel() = 0;
+
   virtual const std::string& credential_name() const = 0;
   virtual base::Role role() const = 0;
   // The endpoint that answered last.

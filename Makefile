@@ -1,0 +1,76 @@
+# The commands a person needs; CMakePresets.json has the builds behind them.
+# `make test` and `make run-lab-dev` work on a fresh Debian 12: they install what they need.
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test soak bench fuzz format check asan tsan install run-lab-dev clean
+
+# Tests with the label `root` need namespaces and mounts: they run where we are root.
+ifeq ($(shell id -u),0)
+  NOT_LABELS :=
+else
+  NOT_LABELS := -LE root
+endif
+CTEST := ctest --output-on-failure --no-tests=error -j2
+
+# Whole rounds, which `make test` runs shortened.
+SOAK_ROUNDS ?= 100
+FUZZ_SECONDS ?= 60
+
+help:
+	@echo "make build         every binary, in build/bin/"
+	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
+	@echo "make run-lab-dev   install, build, start the control plane and all components here"
+	@echo "make soak          the long rounds whole: $(SOAK_ROUNDS) kills, $(FUZZ_SECONDS) s a fuzz target"
+	@echo "make bench         benchmarks beside Debian's etcd, in one run"
+	@echo "make check         static checks: format, clang-tidy"
+	@echo "make asan / tsan   the tests under address+undefined / thread sanitizer"
+	@echo "make fuzz          every libFuzzer target for $(FUZZ_SECONDS) s"
+	@echo "make format        clang-format over the tree"
+	@echo "make install       into PREFIX (default /usr/local)"
+
+deps:
+	@cmake/install-deps.sh
+
+build: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+
+test: build
+	@cd build && $(CTEST) $(NOT_LABELS)
+
+soak: build
+	@cd build && MLGUARD_ROUNDS=$(SOAK_ROUNDS) $(CTEST) -j1 $(NOT_LABELS) -L soak --timeout 3600
+	@$(MAKE) --no-print-directory fuzz
+
+bench: build
+	@tests/bench/compare_etcd.sh
+
+fuzz: deps
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz
+	@cd build-fuzz && MLGUARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CTEST) -L fuzz --timeout 600
+
+format: deps
+	@git ls-files '*.h' '*.c' '*.cpp' | xargs clang-format-14 -i
+
+check: deps
+	@cmake/check.sh
+
+asan: deps
+	@cmake --preset asan >/dev/null
+	@cmake --build --preset asan
+	@cd build-asan && $(CTEST) -LE 'root|bench|soak'
+
+tsan: deps
+	@cmake --preset tsan >/dev/null
+	@cmake --build --preset tsan
+	@cd build-tsan && $(CTEST) -LE 'root|bench|soak'
+
+install: build
+	@cmake --install build --prefix $(or $(PREFIX),/usr/local)
+
+run-lab-dev: build
+	@packaging/run-lab-dev.sh build
+
+clean:
+	@rm -rf build build-dev build-asan build-tsan build-tidy build-fuzz

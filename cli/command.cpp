@@ -1,0 +1,67 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/context.h"
+
+namespace mlguard::cli {
+
+const char* to_string(Group group) {
+  switch (group) {
+    case Group::look: return "look";
+    case Group::change: return "change";
+    case Group::block: return "block";
+    case Group::admit: return "admit";
+    case Group::keep: return "keep";
+    case Group::script: return "script";
+  }
+  return "";
+}
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      {"status", Group::look, "the server, its state and its components at a glance",
+       define_status},
+      {"health", Group::look, "how every component is, worst first", define_health},
+      {"components", Group::look, "all registered components", define_components},
+      {"component", Group::look, "everything about one, or its removal", define_component},
+      {"detections", Group::look, "what the detectors found", define_detections},
+      {"audit", Group::look, "who did what, and what was refused", define_audit},
+      {"changes", Group::look, "every change of the state, in order", define_changes},
+      {"config", Group::change, "documents, versions, history", define_config},
+      {"rules", Group::block, "what is blocked, and what never may be", define_rules},
+      {"token", Group::admit, "join tokens for new machines", define_token},
+      {"enroll", Group::admit, "use a token: let this machine's operator in", define_enroll},
+      {"backup", Group::keep, "copy the whole state into a file", define_backup},
+      {"verify", Group::keep, "check the state's history and digests", define_verify},
+      {"bench", Group::keep, "measure put, get, heartbeat or watch", define_bench},
+      {"api", Group::script, "curl for the sealed API", define_api},
+      {"completion", Group::script, "for bash, zsh or fish", define_completion},
+      {"version", Group::script, "of this command and of the server", define_version},
+  };
+  return table;
+}
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) names.emplace_back(command.name);
+  return names;
+}
+
+CLI::App& add_subcommand(CLI::App& parent, const std::string& name, const std::string& summary) {
+  CLI::App* app = parent.add_subcommand(name, summary);
+  app->fallthrough();  // global flags may stand anywhere
+  return *app;
+}
+
+void set_examples(CLI::App& app, const std::vector<std::string>& examples) {
+  std::string text;
+  for (const std::string& example : examples) text += "  ml-guard " + example + "\n";
+  app.footer(text);
+}
+
+void set_action(CLI::App& app, Context& context, std::function<base::Status()> action) {
+  app.callback([&context, action = std::move(action)] { context.set_action(action); });
+}
+
+}  // namespace mlguard::cli

@@ -1,0 +1,7 @@
+#include "cli/version.h"
+
+namespace mlguard::cli {
+
+const char* const kVersion = MLGUARD_VERSION;
+
+}  // namespace mlguard::cli

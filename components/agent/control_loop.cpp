@@ -1,0 +1,253 @@
+#include "agent/control_loop.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "agent/config_schema.h"
+#include "base/ids.h"
+#include "base/logging.h"
+
+namespace mlguard::agent {
+
+namespace {
+
+using base::ErrorCode;
+using Json = nlohmann::json;
+
+constexpr milliseconds kPauseAfterFailure{1'000};
+constexpr milliseconds kPauseBeforeRegistering{100};
+// Beats come up to a tenth early, so that a fleet that was started together spreads out.
+constexpr std::int64_t kJitterShare = 10;
+constexpr std::int64_t kSecondMs = 1'000;
+
+// Waiting may help: the control plane is away, busy, or just being changed.
+bool is_passing(const base::Error& error) {
+  switch (error.code) {
+    case ErrorCode::unavailable:
+    case ErrorCode::timeout:
+    case ErrorCode::resource_exhausted:
+    case ErrorCode::internal:
+    case ErrorCode::io: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+ControlLoop::ControlLoop(ControlOptions options, AgentCallbacks callbacks,
+                         etcd_client::Client& client, const base::Clock& clock)
+    : options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      client_(client),
+      clock_(clock),
+      random_(std::random_device{}()) {}
+
+ControlLoop::Step ControlLoop::step() {
+  if (!registered_) {
+    const auto status = register_once();
+    if (!status.ok()) return failed(status.error());
+  }
+  base::Status status;
+  if (!knows_config_) status = ensure_config();
+  if (status.ok()) status = beat();
+  if (!status.ok() && status.error().reason == "unknown_component") {
+    base::log_info("the control plane does not know this component: registering again");
+    registered_ = false;
+    return {kPauseBeforeRegistering, std::nullopt};
+  }
+  if (!status.ok()) return failed(status.error());
+  report_contact({});
+  return {beat_pause(), std::nullopt};
+}
+
+base::Status ControlLoop::register_once() {
+  const auto status = client_.register_component(options_.component);
+  if (!status.ok()) return status;
+  registered_ = true;
+  ever_registered_ = true;
+  knows_config_ = false;
+  base::log_info("registered", {{"component", options_.component.name},
+                                {"endpoint", client_.endpoint()},
+                                {"instance", options_.component.instance_id}});
+  return {};
+}
+
+base::Status ControlLoop::ensure_config() {
+  auto status = fetch_config();
+  if (!status.ok() && status.error().code == ErrorCode::not_found) status = upload_config();
+  if (!status.ok()) return status;
+  knows_config_ = true;
+  return {};
+}
+
+base::Status ControlLoop::upload_config() {
+  if (options_.document.empty()) return {};
+  etcd_client::PutOptions put;
+  put.comment = "uploaded by " + options_.component.name + " at its first start";
+  put.expected_version = 0;
+  const auto result = client_.put_config(options_.component.name, options_.document, put);
+  if (!result.ok() && is_passing(result.error())) return result.error();
+  // Somebody else was faster: theirs counts.
+  if (!result.ok() && result.error().code == ErrorCode::precondition_failed) return fetch_config();
+  if (!result.ok()) {
+    config_problem_ = "the configuration was not taken: " + result.error().message;
+    base::log_warn("upload of the configuration refused",
+                   {{"reason", result.error().reason}, {"problem", result.error().message}});
+    return {};
+  }
+  base::log_info("configuration uploaded", {{"version", result->version}});
+  const auto fetched = fetch_config();
+  // An endpoint that lags behind has not seen it yet; a heartbeat's answer will tell.
+  if (!fetched.ok() && fetched.error().code == ErrorCode::not_found) return {};
+  return fetched;
+}
+
+base::Status ControlLoop::fetch_config() {
+  const auto config = client_.get_config(options_.component.name);
+  if (!config.ok()) return config.error();
+  if (config->version != seen_version_) apply(*config);
+  return {};
+}
+
+base::Status ControlLoop::fetch_global() {
+  const auto config = client_.get_config(base::kGlobalComponent);
+  if (!config.ok() && config.error().code == ErrorCode::not_found) return {};
+  if (!config.ok()) return config.error();
+  if (config->version != seen_global_) apply_global(*config);
+  return {};
+}
+
+void ControlLoop::apply(const base::ConfigVersion& config) {
+  seen_version_ = config.version;
+  const base::Status applied =
+      callbacks_.apply_config ? callbacks_.apply_config(config) : base::Status();
+  if (!applied.ok()) {
+    config_problem_ = "configuration version " + std::to_string(config.version) +
+                      " is not in force: " + applied.error().message;
+    base::log_warn("configuration refused, the last good one stays in force",
+                   {{"version", config.version}, {"problem", applied.error().message}});
+    return;
+  }
+  config_problem_.clear();
+  base::log_info("configuration applied", {{"version", config.version}});
+  base::Applied report;
+  report.component = options_.component.name;
+  report.resource = "config";
+  report.revision = config.version;
+  report.digest = config.sha256;
+  const auto reported = client_.report_applied(report);
+  if (!reported.ok()) {
+    base::log_debug("could not report the applied configuration",
+                    {{"problem", reported.error().message}});
+  }
+}
+
+void ControlLoop::apply_global(const base::ConfigVersion& config) {
+  seen_global_ = config.version;
+  base::Status applied = check_config(global_schema(), config.document);
+  if (applied.ok() && callbacks_.apply_global_config) {
+    applied = callbacks_.apply_global_config(config);
+  }
+  if (!applied.ok()) {
+    global_problem_ = "global configuration version " + std::to_string(config.version) +
+                      " is not in force: " + applied.error().message;
+    base::log_warn("global configuration refused, the last good one stays in force",
+                   {{"version", config.version}, {"problem", applied.error().message}});
+    return;
+  }
+  global_problem_.clear();
+  const Json document = Json::parse(config.document, nullptr, false);
+  const std::int64_t interval_s =
+      document.value(Json::json_pointer("/heartbeat/interval_s"), std::int64_t{0});
+  site_interval_ = milliseconds(interval_s * kSecondMs);
+  base::log_info("global configuration applied", {{"version", config.version}});
+}
+
+base::Status ControlLoop::beat() {
+  base::Heartbeat heartbeat;
+  heartbeat.component = options_.component.name;
+  heartbeat.instance_id = options_.component.instance_id;
+  heartbeat.seq = ++seq_;
+  heartbeat.sent_at_ms = clock_.wall_ms();
+  heartbeat.status = heartbeat_status();
+  heartbeat.detail = heartbeat_detail();
+  const auto reply = client_.heartbeat(heartbeat);
+  if (!reply.ok()) return reply.error();
+  server_interval_ = std::max(reply->interval, milliseconds(1));
+  return follow(reply->heads);
+}
+
+base::Status ControlLoop::follow(const base::ResourceHeads& heads) {
+  if (heads.config_version != 0 && heads.config_version != seen_version_) {
+    const auto status = fetch_config();
+    if (!status.ok() && status.error().code != ErrorCode::not_found) return status;
+  }
+  if (heads.global_version != 0 && heads.global_version != seen_global_) {
+    const auto status = fetch_global();
+    if (!status.ok()) return status;
+  }
+  if (callbacks_.rules_moved && seen_rules_ != heads.rules_revision) {
+    seen_rules_ = heads.rules_revision;
+    callbacks_.rules_moved(heads.rules_revision);
+  }
+  return {};
+}
+
+ControlLoop::Step ControlLoop::failed(const base::Error& error) {
+  report_contact(error);
+  if (!ever_registered_ && !is_passing(error)) {
+    base::log_error("the control plane does not take this component",
+                    {{"component", options_.component.name},
+                     {"reason", error.reason},
+                     {"problem", error.message}});
+    return {milliseconds(0), exit_code_of(error)};
+  }
+  return {std::min(kPauseAfterFailure, server_interval_), std::nullopt};
+}
+
+// Says once that the control plane is away, and once that it is back.
+void ControlLoop::report_contact(const base::Status& status) {
+  const std::string reason = status.ok() ? "" : status.error().reason;
+  if (reason == failing_reason_) return;
+  if (status.ok()) {
+    base::log_info("the control plane answers again", {{"endpoint", client_.endpoint()}});
+  } else if (reason != "cancelled") {
+    base::log_warn("the control plane does not answer as it should; trying on",
+                   {{"reason", reason}, {"problem", status.error().message}});
+  }
+  failing_reason_ = reason;
+}
+
+milliseconds ControlLoop::beat_pause() {
+  milliseconds interval = server_interval_;
+  if (site_interval_.count() > 0) interval = std::min(interval, site_interval_);
+  std::uniform_int_distribution<std::int64_t> early(0, interval.count() / kJitterShare);
+  return interval - milliseconds(early(random_));
+}
+
+void ControlLoop::set_status(const std::string& status) {
+  const std::lock_guard lock(mutex_);
+  status_ = status;
+}
+
+std::string ControlLoop::heartbeat_status() const {
+  if (!config_problem_.empty() || !global_problem_.empty()) return "degraded";
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+std::string ControlLoop::heartbeat_detail() const {
+  const std::string own = callbacks_.heartbeat_detail ? callbacks_.heartbeat_detail() : "";
+  if (config_problem_.empty() && global_problem_.empty()) return own;
+  Json detail = Json::parse(own, nullptr, false);
+  if (!detail.is_object()) detail = Json::object();
+  const std::string& problem = config_problem_.empty() ? global_problem_ : config_problem_;
+  detail["problem"] = problem.substr(0, base::kCommentCharsMax);
+  std::string text = detail.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= base::kDetailBytesMax) return text;
+  return Json({{"problem", detail["problem"]}})
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace mlguard::agent

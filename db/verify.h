@@ -1,0 +1,14 @@
+// Checks a database against itself: the digest chain, the totals, SQLite's structure. The reader
+// belongs to the caller's thread; writes go on beside it.
+#pragma once
+
+#include <string>
+
+#include "db/engine.h"
+#include "db/sqlite_reader.h"
+
+namespace mlguard::db {
+
+base::Result<VerifyReport> verify_database(SqliteReader& reader, const std::string& path);
+
+}  // namespace mlguard::db

@@ -1,0 +1,204 @@
+#include "server/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <iostream>
+#include <utility>
+
+#include "base/files.h"
+#include "base/time_format.h"
+#include "wire/credentials.h"
+
+namespace mlguard::server {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+constexpr std::size_t kHostCharsMax = 253;
+constexpr std::size_t kBodyBytesMin = 64 * 1024;
+constexpr int kMissedBeatsUntilLate = 3;
+
+// As typed, before anything is checked.
+struct Typed {
+  std::uint16_t port = kDefaultPort;
+  std::string listen;
+  std::string data_dir;
+  std::string cluster_key;
+  std::string peers;
+  bool public_status = false;
+  std::size_t http_threads = 2;
+  std::string heartbeat_interval = "5s";
+  std::string stale_after = "60s";
+  std::string dead_after = "10m";
+  std::uint64_t max_body = wire::kPlainBodyBytesMax;
+  std::string log_level = "info";
+  std::string log_format = "human";
+};
+
+void describe(CLI::App& app, Typed& typed) {
+  app.set_version_flag("--version", "etcd-server " + std::string(kServerVersion));
+  app.add_option("--port", typed.port, "Port to listen on; 0 takes a free one")
+      ->capture_default_str();
+  app.add_option("--listen", typed.listen, "Address to listen on [every IPv4 and IPv6 address]");
+  app.add_option("--data-dir", typed.data_dir,
+                 "Where the state lives [" + base::state_home() + "/PORT]");
+  app.add_option("--cluster-key", typed.cluster_key,
+                 "The cluster's key file; made when absent [beside the data]");
+  app.add_option("--peers", typed.peers, "Other instances: HOST:PORT,HOST:PORT");
+  app.add_flag("--public-status", typed.public_status,
+               "Answer plain GETs (/health, /status, …) from other hosts, too");
+  app.add_option("--http-threads", typed.http_threads, "Event loops")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, kHttpThreadsMax));
+  app.add_option("--heartbeat-interval", typed.heartbeat_interval, "What agents are told")
+      ->capture_default_str();
+  app.add_option("--stale-after", typed.stale_after, "Without a heartbeat for so long: stale")
+      ->capture_default_str();
+  app.add_option("--dead-after", typed.dead_after, "Without a heartbeat for so long: dead")
+      ->capture_default_str();
+  app.add_option("--max-body", typed.max_body, "Largest request body, like 4MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(std::uint64_t{kBodyBytesMin}, std::uint64_t{wire::kPlainBodyBytesMax}))
+      ->default_str("16MiB");
+  app.add_option("--log-level", typed.log_level, "debug, info, warn or error")
+      ->capture_default_str();
+  app.add_option("--log-format", typed.log_format, "human or json")->capture_default_str();
+}
+
+Status take_duration(const char* flag, const std::string& text, std::int64_t& out) {
+  Result<std::int64_t> duration = base::parse_duration_ms(text);
+  if (!duration) {
+    return Error{ErrorCode::invalid_argument, "invalid_duration",
+                 std::string(flag) + ": " + duration.error().message};
+  }
+  out = *duration;
+  return {};
+}
+
+Status take_health(const Typed& typed, ServerOptions& options) {
+  std::int64_t interval = 0;
+  if (Status s = take_duration("--heartbeat-interval", typed.heartbeat_interval, interval); !s) {
+    return s;
+  }
+  if (Status s = take_duration("--stale-after", typed.stale_after, options.health.stale_ms); !s) {
+    return s;
+  }
+  if (Status s = take_duration("--dead-after", typed.dead_after, options.health.dead_ms); !s) {
+    return s;
+  }
+  options.api.heartbeat_interval_ms = interval;
+  options.health.late_ms = interval * kMissedBeatsUntilLate;
+  return check(options.health);
+}
+
+// Without --data-dir, instances on one host share the keys beside their data.
+void take_paths(const Typed& typed, ServerOptions& options) {
+  const std::string home = typed.data_dir.empty() ? base::state_home() : typed.data_dir;
+  options.data_dir =
+      typed.data_dir.empty() ? home + "/" + std::to_string(typed.port) : typed.data_dir;
+  options.cluster_key_path =
+      typed.cluster_key.empty() ? home + "/" + wire::kClusterKeyFile : typed.cluster_key;
+  const std::size_t slash = options.cluster_key_path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : options.cluster_key_path.substr(0, slash);
+  options.operator_key_path = folder + "/" + wire::kOperatorKeyFile;
+}
+
+Status refuse_peers(const std::string& text) {
+  Result<std::vector<std::string>> peers = parse_peers(text);
+  if (!peers) return peers.error();
+  return Error{ErrorCode::unsupported, "no_replication",
+               "--peers: replication comes with a later version; this one (" +
+                   std::string(kServerVersion) + ") runs alone: start it without --peers"};
+}
+
+Status take(const Typed& typed, ServerFlags& flags) {
+  if (!typed.peers.empty()) return refuse_peers(typed.peers);
+  flags.options.http.port = typed.port;
+  flags.options.http.address = typed.listen;
+  flags.options.http.threads = typed.http_threads;
+  flags.options.api.body_bytes_max = static_cast<std::size_t>(typed.max_body);
+  if (typed.public_status) flags.options.api.public_status = PublicStatus::everybody;
+  if (Status s = take_health(typed, flags.options); !s) return s;
+  Result<base::LogLevel> level = base::parse_log_level(typed.log_level);
+  if (!level) return level.error();
+  Result<base::LogFormat> format = base::parse_log_format(typed.log_format);
+  if (!format) return format.error();
+  flags.log_level = *level;
+  flags.log_format = *format;
+  take_paths(typed, flags.options);
+  return {};
+}
+
+bool is_host_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-';
+}
+
+bool is_host(std::string_view host) {
+  if (host.empty() || host.size() > kHostCharsMax) return false;
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) {
+    return host.substr(1, host.size() - 2).find_first_not_of("0123456789abcdefABCDEF:.") ==
+           std::string_view::npos;
+  }
+  for (const char c : host) {
+    if (!is_host_character(c)) return false;
+  }
+  return true;
+}
+
+bool is_address(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || !is_host(address.substr(0, colon))) return false;
+  const std::string_view digits = address.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  return error == std::errc() && end == digits.data() + digits.size() && port > 0;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_peers(std::string_view text) {
+  std::vector<std::string> peers;
+  for (;;) {
+    const std::size_t comma = text.find(',');
+    std::string_view peer = text.substr(0, comma);
+    while (!peer.empty() && peer.front() == ' ') peer.remove_prefix(1);
+    while (!peer.empty() && peer.back() == ' ') peer.remove_suffix(1);
+    if (!is_address(peer)) {
+      return Error{ErrorCode::invalid_argument, "invalid_peers",
+                   "--peers: '" + std::string(peer) +
+                       "' is not HOST:PORT; write localhost:2380,localhost:2381"};
+    }
+    peers.emplace_back(peer);
+    if (comma == std::string_view::npos) return peers;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+ServerFlags parse_server_flags(int argc, char** argv) {
+  ServerFlags flags;
+  Typed typed;
+  CLI::App app("etcd-server: the control plane of ml-guard (not the etcd of etcd.io)");
+  describe(app, typed);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+    app.exit(error, std::cout, std::cerr);
+    flags.exit_code = asked ? 0 : kExitUsage;
+    return flags;
+  }
+  if (Status taken = take(typed, flags); !taken) {
+    std::cerr << "etcd-server: " << taken.error().message << "\n";
+    flags.exit_code = kExitUsage;
+  }
+  return flags;
+}
+
+}  // namespace mlguard::server

@@ -1,0 +1,201 @@
+#include "server/server.h"
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "base/logging.h"
+#include "server/gate.h"
+#include "server/route_table.h"
+
+namespace mlguard::server {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+// One audit record a second for refusals: an attacker must not fill the disk with them.
+constexpr RateLimit kRefusalsAudited = {.per_second = 1, .burst = 10};
+constexpr mode_t kFolderMode = 0700;
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+// The host's own operator key, for `ml-guard` without set-up. It is derived from the cluster's key:
+// one from another cluster is replaced by nobody, so it is named instead.
+Status ensure_operator_key(const wire::ClusterKey& cluster, const std::string& path) {
+  wire::Credential credential;
+  credential.cluster_public_key = cluster.server_keys().public_key;
+  credential.private_key = cluster.operator_keys().secret;
+  credential.role = base::Role::operator_;
+  credential.name = "operator";
+  Result<wire::Credential> present = wire::load_credential(path);
+  if (!present && present.error().code == ErrorCode::not_found) {
+    return wire::save_credential(path, credential);
+  }
+  if (!present) return present.error();
+  if (present->cluster_public_key == credential.cluster_public_key &&
+      present->private_key == credential.private_key) {
+    return {};
+  }
+  return Error{ErrorCode::conflict, "other_cluster",
+               path +
+                   " belongs to another cluster than the cluster key beside it: move it away, "
+                   "and the server writes a new one"};
+}
+
+// What clients on this host call the instance by.
+std::string host_name(const std::string& listen) {
+  if (listen.empty()) return "localhost";
+  return listen.find(':') == std::string::npos ? listen : "[" + listen + "]";
+}
+
+std::vector<std::string> route_names() {
+  std::vector<std::string> names;
+  for (const Route& route : routes()) names.emplace_back(route.name);
+  return names;
+}
+
+class RunningServer final : public Server {
+ public:
+  RunningServer(const ServerOptions& options, base::Clock& clock, wire::ClusterKey cluster,
+                std::unique_ptr<db::Engine> engine)
+      : options_(options),
+        clock_(clock),
+        cluster_(std::move(cluster)),
+        engine_(std::move(engine)),
+        metrics_(route_names()),
+        hub_(clock, engine_->status().revision),
+        sessions_(options.sessions, clock,
+                  [this](const SessionTable::Pointer& session) { hub_.end_of(session.get()); }),
+        handshakes_(options.handshakes, kHandshakesLoopback),
+        refusals_(kRefusalsAudited, kRefusalsAudited),
+        beats_(clock),
+        backups_(options.data_dir + "/backups", *engine_, clock),
+        health_(*engine_, clock, options.health, [this] { chores(); }),
+        api_{clock,   *engine_, cluster_, metrics_,    sessions_, hub_,     pool_,
+             health_, beats_,   owners_,  handshakes_, refusals_, backups_, options.api} {
+    api_.started_ms = clock.wall_ms();
+    api_.host = host_name(options.http.address);
+  }
+  ~RunningServer() override { stop(); }
+
+  Status begin() {
+    if (Status loaded = load_owners(); !loaded) return loaded;
+    watch_ =
+        engine_->watch([this](const std::vector<base::Change>& changes) { hub_.publish(changes); });
+    gate_ = std::make_unique<Gate>(api_);
+    HttpOptions http = options_.http;
+    http.body_bytes_max = options_.api.body_bytes_max + wire::kFrameOverheadBytesMax;
+    Result<std::unique_ptr<HttpServer>> started =
+        HttpServer::start(http, [this](HttpRequest request, Responder responder) {
+          gate_->handle(std::move(request), std::move(responder));
+        });
+    if (!started) return started.error();
+    http_ = std::move(*started);
+    api_.http = &http_->counters();
+    api_.port = http_->port();
+    return {};
+  }
+
+  std::uint16_t port() const override { return http_->port(); }
+  std::string cluster_id() const override { return cluster_.cluster_id(); }
+  const wire::ClusterKey& cluster() const override { return cluster_; }
+  db::Engine& engine() override { return *engine_; }
+
+  // From the outside in: no new requests, then the answers of those under way, then the store.
+  void stop() override {
+    if (stopped_.exchange(true)) return;
+    if (http_) http_->stop_accepting();
+    hub_.stop();
+    health_.stop();
+    if (http_) http_->stop(kStopGraceMs);
+    pool_.stop();
+    watch_.reset();
+    engine_->stop();
+  }
+
+ private:
+  Status load_owners() {
+    Result<std::unique_ptr<db::Reader>> reader = engine_->read();
+    if (!reader) return reader.error();
+    Result<std::vector<base::Component>> components = (*reader)->components();
+    if (!components) return components.error();
+    owners_.load(*components);
+    return {};
+  }
+
+  // What is due once in a while, on the health watch's thread.
+  void chores() {
+    sessions_.expire();
+    beats_.tick();
+    backups_.expire();
+    const std::int64_t now = clock_.monotonic_ms();
+    if (now - maintained_ms_ < kMaintainMs || maintaining_.exchange(true)) return;
+    maintained_ms_ = now;
+    db::Write write;
+    write.command = db::Maintain{};
+    write.author = "server";
+    engine_->transact(std::move(write), [this](const Result<db::WriteResult>& result) {
+      maintaining_ = false;
+      if (!result) {
+        base::log_warn("retention could not be looked after", {{"error", result.error().message}});
+      }
+    });
+  }
+
+  const ServerOptions options_;
+  base::Clock& clock_;
+  const wire::ClusterKey cluster_;
+  std::unique_ptr<db::Engine> engine_;
+  Metrics metrics_;
+  WatchHub hub_;
+  SessionTable sessions_;
+  RateLimiter handshakes_;
+  RateLimiter refusals_;
+  ComponentOwners owners_;
+  HeartbeatLog beats_;
+  BackupStore backups_;
+  std::int64_t maintained_ms_ = 0;  // Of the health watch's thread only.
+  std::atomic<bool> maintaining_ = false;
+  std::atomic<bool> stopped_ = false;
+  WorkerPool pool_;
+  HealthWatch health_;
+  ApiContext api_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<db::Watch> watch_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base::Clock& clock) {
+  if (Status proper = check(options.health); !proper) return proper.error();
+  for (const std::string& folder : {options.data_dir, folder_of(options.cluster_key_path),
+                                    folder_of(options.operator_key_path)}) {
+    if (Status made = base::make_folders(folder, kFolderMode); !made) return made.error();
+  }
+  Result<wire::ClusterKey> cluster = wire::load_or_create_cluster_key(options.cluster_key_path);
+  if (!cluster) return cluster.error();
+  if (Status ready = ensure_operator_key(*cluster, options.operator_key_path); !ready) {
+    return ready.error();
+  }
+  db::StoreOptions store;
+  store.folder = options.data_dir;
+  store.retention = options.retention;
+  Result<std::unique_ptr<db::Engine>> engine = db::open_store(store, clock);
+  if (!engine) return engine.error();
+  auto server =
+      std::make_unique<RunningServer>(options, clock, std::move(*cluster), std::move(*engine));
+  if (Status begun = server->begin(); !begun) return begun.error();
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace mlguard::server

@@ -1,0 +1,54 @@
+// Server: the composition root. Opens the keys and the store, starts the listener and the threads
+// around it, and takes it all down again in the right order, with nothing acknowledged lost.
+//
+// Threads: start(), stop() and the destructor by one owner. Owns everything; the clock must outlive
+// it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "db/store.h"
+#include "server/api_context.h"
+#include "server/health_monitor.h"
+#include "server/http_server.h"
+#include "server/session_table.h"
+
+namespace mlguard::server {
+
+// For answers that are on their way when the server stops.
+inline constexpr std::int64_t kStopGraceMs = 3'000;
+// How often retention is looked after.
+inline constexpr std::int64_t kMaintainMs = 10'000;
+
+struct ServerOptions {
+  HttpOptions http;
+  std::string data_dir;
+  std::string cluster_key_path;
+  std::string operator_key_path;
+  ApiSettings api;
+  HealthThresholds health;
+  SessionLimits sessions;
+  RateLimit handshakes = kHandshakesPerAddress;
+  db::Retention retention;
+};
+
+class Server {
+ public:
+  // Errors: those of the keys, the store and the listener, each with what to do.
+  static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options,
+                                                     base::Clock& clock);
+  virtual ~Server() = default;
+
+  virtual std::uint16_t port() const = 0;
+  virtual std::string cluster_id() const = 0;
+  virtual const wire::ClusterKey& cluster() const = 0;
+  virtual db::Engine& engine() = 0;
+  // Stops accepting, answers the long polls, finishes queued writes, flushes leases. Idempotent.
+  virtual void stop() = 0;
+};
+
+}  // namespace mlguard::server

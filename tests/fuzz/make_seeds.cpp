@@ -1,0 +1,169 @@
+// Writes the committed seeds of the fuzz targets into a folder: real messages and real mistakes.
+//   make_fuzz_seeds tests/fuzz/seeds
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/ids.h"
+#include "tests/fuzz/fuzz.h"
+#include "wire/api_error.h"
+#include "wire/credentials.h"
+#include "wire/envelope.h"
+#include "wire/messages.h"
+
+using namespace mlguard;
+
+namespace {
+
+std::filesystem::path g_folder;
+
+void seed(const std::string& target, const std::string& name, std::string_view content) {
+  std::filesystem::create_directories(g_folder / target);
+  std::ofstream(g_folder / target / name, std::ios::binary) << content;
+}
+
+void handshakes() {
+  wire::HandshakeState client(fuzz::fixed_setup(wire::NoiseSide::initiator));
+  wire::HandshakeState server(fuzz::fixed_setup(wire::NoiseSide::responder));
+  const std::string message1 = *client.write_message("hello");
+  seed("handshake_message1", "whole", message1);
+  seed("handshake_message1", "cut", message1.substr(0, message1.size() / 2));
+  seed("handshake_message1", "zero-key", std::string(message1.size(), '\0'));
+  fuzz::must(server.read_message(message1).ok(), "message 1 opens");
+  const std::string message2 = *server.write_message(std::string(wire::kSessionIdBytes, 'i'));
+  seed("handshake_message2", "whole", message2);
+  seed("handshake_message2", "cut", message2.substr(0, wire::kKeyBytes));
+  seed("handshake_message2", "damaged", message2.substr(0, message2.size() - 1) + '\0');
+}
+
+std::string big_endian(std::size_t number) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift));
+  return bytes;
+}
+
+void frames() {
+  using wire::Message;
+  const Message fields{{{"request-id", "0123abcd"}, {"if-match", "3"}}, {}};
+  const Message small{{{"comment", "a: b"}}, "{\"port\": 1}"};
+  const Message large{{}, std::string(400, 'a') + std::string(300, 'b')};
+  const auto plain = [](const Message& message) { return wire::build_frame(message, 0, 0)->bytes; };
+  const std::string announced = big_endian(large.body.size());
+  seed("envelope", "fields", '\0' + plain(fields));
+  seed("envelope", "small", '\0' + plain(small));
+  seed("envelope", "compressed", '\1' + announced + plain(large));
+  seed("envelope", "lie", '\1' + big_endian(1 << 20) + plain(large));
+  seed("envelope", "empty", std::string(1, '\0'));
+  seed("envelope", "long-fields", std::string("\0\xff\xff", 3) + "a:b\n");
+  seed("request_frame", "authentic-fields", '\3' + plain(fields));
+  seed("request_frame", "authentic-small", '\1' + plain(small));
+  seed("request_frame", "authentic-compressed", '\5' + announced + plain(large));
+  seed("request_frame", "authentic-empty", "\3");
+  seed("request_frame", "stranger-header", "\2AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+  seed("request_frame", "stranger-body", std::string(64, '\0'));
+  seed("answer_frame", "stranger", std::string(64, '\0'));
+  seed("answer_frame", "compressible", "\2" + std::string(500, 'x'));
+  seed("answer_frame", "announced", "\3" + announced + plain(large));
+}
+
+base::Rule example_rule() {
+  base::Rule rule;
+  rule.id = "r-1";
+  rule.cidr = "10.0.0.5/32";
+  rule.reason = "portscan";
+  rule.score = 0.25;
+  rule.expires_at_ms = 1'700'000'000'123;
+  return rule;
+}
+
+void messages() {
+  using namespace mlguard::wire;
+  unsigned choice = 0;
+  const auto next = [&choice](const std::string& name, const std::string& json) {
+    seed("messages", name, static_cast<char>(choice++) + json);
+  };
+  base::Component component;
+  component.name = "sniffer";
+  component.instance_id = "i-1";
+  base::Heartbeat beat;
+  beat.component = "sniffer";
+  beat.detail = R"({"packets":7,"nested":[{"a":null}]})";
+  beat.sent_at_ms = 1'700'000'000'123;
+  base::Applied applied{"firewall", "rules", 8, "00ff", 0};
+  base::ConfigVersion version;
+  version.component = "sniffer";
+  version.version = 2;
+  version.created_at_ms = 1'700'000'000'123;
+  base::Detection detection;
+  detection.id = "d-1";
+  detection.kind = "portscan";
+  detection.source_ip = "2001:db8::1";
+  detection.detail = R"({"ports":[1,2]})";
+  base::RuleSet set{9, false, {example_rule()}, {"gone"}, "0011223344556677"};
+  next("hello", encode(HandshakeHello{"0123456789abcdef", "cli/0.1.0", "anna"}));
+  next("welcome", encode(HandshakeWelcome{"n1", base::Role::rag, "s/1", 60'000}));
+  next("register", encode_register(component));
+  next("unregister", encode_unregister("sniffer", "i-1"));
+  next("heartbeat", encode_heartbeat(beat));
+  next("heartbeat-reply", encode(HeartbeatReply{5000, {3, 0, 17}}));
+  next("applied", encode(applied));
+  next("token-request", encode(TokenRequest{base::Role::firewall, "firewall-2", 3'600'000, 5}));
+  next("token-reply", encode(TokenReply{"id", "mlg1.x", 1'700'000'000'000, base::Role::rag}));
+  next("write-reply", encode(WriteReply{7, 2, {"a", "b"}}));
+  next("rollback", encode(Rollback{4, "because"}));
+  next("versions", encode_config_list("versions", {version}));
+  next("configs", encode_config_list("configs", {version}));
+  next("changes", encode(ChangeList{12, {{11, 1, 5, "operator", "config/x", "put"}}}));
+  next("rules", encode_rules({example_rule()}));
+  next("rule-set", encode(set));
+  next("detections", encode_detections({detection}));
+  seed("messages", "single-rule", "\x0e{\"cidr\":\"::1\",\"ttl_s\":60}");
+  seed("messages", "deep", "\4{\"component\":\"a\",\"detail\":" + std::string(80, '['));
+  seed("api_error", "whole", encode_error({base::ErrorCode::not_found, "no_config", "put one"}));
+  seed("api_error", "html", "<html>502</html>");
+  seed("api_error", "nested", R"({"error":{"a":1},"message":[["x"]]})");
+}
+
+void secrets() {
+  wire::JoinToken token{fuzz::fixed_keys('s').public_key, "0123456789abcdef", {}};
+  seed("join_token", "whole", token.to_text() + "\n");
+  seed("join_token", "cut", token.to_text().substr(0, 50));
+  seed("join_token", "padded", token.to_text() + "==");
+  const std::string key = "mlguard-cluster-key-1 " + std::string(64, '1') + "\n";
+  seed("cluster_key", "whole", "# a comment\n" + key);
+  seed("cluster_key", "twice", key + key);
+  seed("cluster_key", "cut", key.substr(0, 40));
+  wire::Credential credential;
+  credential.cluster_public_key = fuzz::fixed_keys('s').public_key;
+  credential.private_key = fuzz::fixed_keys('c').secret;
+  credential.name = "operator";
+  seed("credential", "whole", credential.to_json());
+  seed("credential", "cut", credential.to_json().substr(0, 90));
+  seed("credential", "other-version", R"({"version":2})");
+}
+
+void json() {
+  seed("check_json", "whole", R"({"a":[1,-2.5e3,true,null,"x\u00e9\ud83d\ude00"],"b":{"c":{}}})");
+  seed("check_json", "comma", "{\"a\": 1,\n}");
+  seed("check_json", "comment", "{} // end");
+  seed("check_json", "deep", std::string(70, '[') + std::string(70, ']'));
+  seed("check_json", "utf8", "[\"é😀\xed\xa0\x80\"]");
+  seed("check_json", "numbers", "[0, -0, 1e999, 1e-999, 01, 1.]");
+  seed("check_json", "mark", "\xef\xbb\xbf{}");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_fuzz_seeds FOLDER\n";
+    return 2;
+  }
+  g_folder = argv[1];
+  handshakes();
+  frames();
+  messages();
+  secrets();
+  json();
+  return 0;
+}

@@ -1,0 +1,34 @@
+// Waiting for something that another process or thread will do. Tests wait for facts, never for
+// time alone. Safe from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <thread>
+
+namespace mlguard::support {
+
+// Asks `condition` every `step_ms` until it holds. False when it still does not after `timeout_ms`.
+template <class Condition>
+bool wait_until(Condition&& condition, std::int64_t timeout_ms = 10'000, std::int64_t step_ms = 5) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() >= deadline) return condition();
+    std::this_thread::sleep_for(std::chrono::milliseconds(step_ms));
+  }
+  return true;
+}
+
+// Milliseconds since it was made, with fractions.
+class Stopwatch {
+ public:
+  double ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_)
+        .count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace mlguard::support

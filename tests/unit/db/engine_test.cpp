@@ -1,0 +1,42 @@
+#include "tests/unit/db/engine_fixture.h"
+
+namespace mlguard::db::test {
+namespace {
+
+TEST_F(EngineTest, AConfigurationThatWasPutIsReadBackByteForByte) {
+  const std::string document = "{\n  \"interface\": \"eth0\",\t\"n\": 1 }\n";
+  const auto put_result = put("sniffer", document);
+  ASSERT_TRUE(put_result.ok()) << put_result.error().message;
+  EXPECT_EQ(put_result->version, 1U);
+  EXPECT_EQ(put_result->revision, 1U);
+
+  const auto config = read()->config("sniffer");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->document, document);
+  EXPECT_TRUE(config->active);
+  EXPECT_EQ(config->revision, 1U);
+  expect_sound();
+}
+
+TEST_F(EngineTest, WhatWasWrittenIsThereAfterReopening) {
+  const auto component = component_named("sniffer");
+  ASSERT_TRUE(write(RegisterComponent{component}).ok());
+  ASSERT_TRUE(put("sniffer", "{}").ok());
+  ASSERT_TRUE(write(PutRules{{rule_for("203.0.113.7")}}).ok());
+  const EngineStatus before = engine_->status();
+  open();
+  const EngineStatus after = engine_->status();
+  EXPECT_EQ(after.revision, 3U);
+  EXPECT_EQ(after.digest, before.digest);
+  EXPECT_EQ(after.state_digest, before.state_digest);
+  EXPECT_EQ(after.node_id, before.node_id);
+  ASSERT_EQ(engine_->leases().size(), 1U);
+  const auto heads = engine_->renew_lease(beat_of(component));
+  ASSERT_TRUE(heads.ok());
+  EXPECT_EQ(heads->config_version, 1U);
+  EXPECT_EQ(heads->rules_revision, 3U);
+  expect_sound();
+}
+
+}  // namespace
+}  // namespace mlguard::db::test

@@ -1,0 +1,250 @@
+// Watches: catching up, interruption, the end of the Client.
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+
+#include "client_fixture.h"
+
+namespace mlguard::test {
+namespace {
+
+constexpr int kLongPollHoldMs = 20'000;
+
+// What callbacks have seen; waits for them.
+template <class Seen>
+class Collected {
+ public:
+  void add(Seen seen) {
+    const std::lock_guard lock(mutex_);
+    all_.push_back(std::move(seen));
+    changed_.notify_all();
+  }
+  // All that came, as soon as there are `count` of them, or after five seconds.
+  std::vector<Seen> wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, milliseconds(5'000), [&] { return all_.size() >= count; });
+    return all_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Seen> all_;
+};
+
+// A server with one configuration and one rule set, held at a revision.
+class WatchTest : public ClientFixture {
+ protected:
+  FakeServer& add_state_server() {
+    return add_server([this](const FakeRequest& request) { return answer(request); });
+  }
+
+  void put_version(std::uint64_t version) {
+    ++revision_;
+    version_ = version;
+    changed_at_ = revision_.load();
+    for (const auto& server : servers_) server->release_holds();
+  }
+
+  FakeAnswer answer(const FakeRequest& request) {
+    if (request.target.starts_with("/v1/config/")) return answer_config();
+    const bool rules = request.target.starts_with("/v1/rules/stream");
+    const std::size_t at = request.target.find("after=") + 6;
+    const std::uint64_t after = std::stoull(request.target.substr(at));
+    if (compacted_ && after != 0) {
+      compacted_ = false;
+      return error_answer({base::ErrorCode::conflict, "compacted", "the log was trimmed"});
+    }
+    for (int i = 0; i < kLongPollHoldMs / 100 && changed_at_ <= after; ++i) {
+      ++waiting_;
+      if (!servers_.front()->hold(100)) break;
+    }
+    return rules ? answer_rules(after) : answer_changes(after);
+  }
+
+  FakeAnswer answer_config() const {
+    if (version_ == 0) return error_answer({base::ErrorCode::not_found, "no_config", "none"});
+    FakeAnswer answer;
+    answer.message.body = "{\"v\":" + std::to_string(version_) + "}";
+    answer.message.fields = {{"version", std::to_string(version_)},
+                             {"revision", std::to_string(revision_)}};
+    return answer;
+  }
+
+  FakeAnswer answer_changes(std::uint64_t after) const {
+    wire::ChangeList list;
+    list.revision = revision_;
+    if (changed_at_ > after) {
+      base::Change change;
+      change.revision = changed_at_;
+      change.resource = "config/sniffer";
+      list.changes.push_back(change);
+    }
+    FakeAnswer answer;
+    answer.message.body = wire::encode(list);
+    return answer;
+  }
+
+  FakeAnswer answer_rules(std::uint64_t after) const {
+    base::RuleSet set;
+    set.revision = revision_;
+    set.full = after == 0;
+    if (changed_at_ > after) {
+      base::Rule rule;
+      rule.id = "r" + std::to_string(changed_at_);
+      rule.cidr = "10.0.0.5/32";
+      set.rules.push_back(rule);
+    }
+    set.digest = "0000000000000000";
+    FakeAnswer answer;
+    answer.message.body = wire::encode(set);
+    return answer;
+  }
+
+  void wait_until_a_poll_waits() const {
+    for (int i = 0; i < 500 && waiting_ == 0; ++i) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    ASSERT_GT(waiting_, 0);
+  }
+
+  std::atomic<std::uint64_t> revision_ = 10;
+  std::atomic<std::uint64_t> version_ = 0;
+  std::atomic<std::uint64_t> changed_at_ = 0;
+  std::atomic<bool> compacted_ = false;
+  std::atomic<int> waiting_ = 0;
+};
+
+TEST_F(WatchTest, TheActiveVersionComesAtOnceAndEveryLaterOneAsItIsPut) {
+  add_state_server();
+  put_version(3);
+  const auto client = open();
+  Collected<std::uint64_t> seen;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { seen.add(config.version); });
+  EXPECT_EQ(seen.wait_for(1), std::vector<std::uint64_t>({3}));
+  wait_until_a_poll_waits();
+  put_version(4);
+  EXPECT_EQ(seen.wait_for(2), std::vector<std::uint64_t>({3, 4}));
+}
+
+TEST_F(WatchTest, WithoutAConfigurationNothingIsCalledUntilThereIsOne) {
+  add_state_server();
+  const auto client = open();
+  Collected<std::string> seen;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { seen.add(config.document); });
+  wait_until_a_poll_waits();
+  put_version(1);
+  EXPECT_EQ(seen.wait_for(1), std::vector<std::string>({R"({"v":1})"}));
+}
+
+TEST_F(WatchTest, ChangesDuringAnOutageAreSeenAfterIt) {
+  add_state_server();
+  put_version(1);
+  const auto client = open();
+  Collected<std::uint64_t> seen;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { seen.add(config.version); });
+  (void)seen.wait_for(1);
+  wait_until_a_poll_waits();
+  servers_.front()->inject(std::vector<Fault>(3, Fault::drop_before));
+  put_version(2);
+  put_version(3);
+  EXPECT_EQ(seen.wait_for(2).back(), 3U);
+}
+
+TEST_F(WatchTest, ALogThatNoLongerReachesBackMeansReadingAnew) {
+  add_state_server();
+  put_version(1);
+  const auto client = open();
+  compacted_ = true;
+  Collected<std::uint64_t> seen;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { seen.add(config.version); });
+  (void)seen.wait_for(1);
+  put_version(2);
+  EXPECT_EQ(seen.wait_for(2).back(), 2U);
+}
+
+TEST_F(WatchTest, AStateRestoredToAnEarlierRevisionIsReadAnew) {
+  add_state_server();
+  revision_ = 1'000;
+  put_version(7);
+  const auto client = open();
+  Collected<std::uint64_t> seen;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { seen.add(config.version); });
+  (void)seen.wait_for(1);
+  wait_until_a_poll_waits();
+  revision_ = 20;
+  version_ = 5;
+  changed_at_ = 15;
+  servers_.front()->inject({Fault::drop_before});
+  servers_.front()->release_holds();
+  // The hold ends only by its own limit in this fake: shorten it by making the poll stale.
+  changed_at_ = 2'000;
+  servers_.front()->release_holds();
+  EXPECT_EQ(seen.wait_for(2).back(), 5U);
+}
+
+TEST_F(WatchTest, EndingAWatchInterruptsItsLongPollAtOnce) {
+  add_state_server();
+  put_version(1);
+  const auto client = open();
+  auto watch = client->watch_config("sniffer", [](const base::ConfigVersion&) {});
+  wait_until_a_poll_waits();
+  EXPECT_LT(elapsed_ms([&] { watch.reset(); }), 100);
+}
+
+TEST_F(WatchTest, EndingAWatchWhoseServerIsGoneIsAsFast) {
+  add_state_server();
+  auto nowhere = options();
+  nowhere.endpoints = {dead_endpoint()};
+  nowhere.backoff_first = milliseconds(3'000);
+  nowhere.backoff_max = milliseconds(3'000);
+  const auto client = open(nowhere);
+  auto watch = client->watch_config("sniffer", [](const base::ConfigVersion&) {});
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_LT(elapsed_ms([&] { watch.reset(); }), 100);
+}
+
+TEST_F(WatchTest, TheEndOfTheClientEndsItsWatches) {
+  add_state_server();
+  put_version(1);
+  auto client = open();
+  const auto config = client->watch_config("sniffer", [](const base::ConfigVersion&) {});
+  const auto rules = client->follow_rules(0, [](const base::RuleSet&) {});
+  wait_until_a_poll_waits();
+  EXPECT_LT(elapsed_ms([&] { client.reset(); }), 200);
+}
+
+TEST_F(WatchTest, RulesComeAsAFullSetFirstAndThenAsDifferences) {
+  add_state_server();
+  put_version(1);
+  const auto client = open();
+  Collected<base::RuleSet> seen;
+  const auto watch = client->follow_rules(0, [&](const base::RuleSet& set) { seen.add(set); });
+  const auto first = seen.wait_for(1);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_TRUE(first[0].full);
+  wait_until_a_poll_waits();
+  put_version(1);
+  const auto both = seen.wait_for(2);
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_FALSE(both[1].full);
+  EXPECT_GT(both[1].revision, both[0].revision);
+}
+
+TEST_F(WatchTest, RulesAreFullAgainAfterAGap) {
+  add_state_server();
+  put_version(1);
+  const auto client = open();
+  compacted_ = true;
+  Collected<bool> seen;
+  const auto watch = client->follow_rules(5, [&](const base::RuleSet& set) { seen.add(set.full); });
+  EXPECT_EQ(seen.wait_for(1), std::vector<bool>({true}));
+}
+
+}  // namespace
+}  // namespace mlguard::test

@@ -1,0 +1,357 @@
+#include "server/http_server.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/server/raw_client.h"
+
+namespace mlguard::server {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::RawAnswer;
+using test::RawClient;
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  static HttpOptions options() {
+    HttpOptions options;
+    options.address = "127.0.0.1";
+    options.port = 0;
+    options.body_bytes_max = 1024 * 1024;
+    options.sweep_ms = 50;
+    return options;
+  }
+  void start(const HttpOptions& options) {
+    auto started = HttpServer::start(options, [this](HttpRequest request, Responder responder) {
+      handle(std::move(request), std::move(responder));
+    });
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    server_ = std::move(*started);
+  }
+  // "/later" is kept for the test to answer; all else is answered with what was asked.
+  void handle(HttpRequest request, Responder responder) {
+    if (request.target == "/later") {
+      const std::lock_guard lock(mutex_);
+      later_.push_back(std::move(responder));
+      return;
+    }
+    if (request.target == "/drop") return;
+    if (request.target == "/big") {
+      return responder.answer({.status = 200, .body = std::string(8 * 1024 * 1024, 'x')});
+    }
+    responder.answer({.status = 200,
+                      .body = request.method + " " + request.target + " " +
+                              std::to_string(request.body.size())});
+  }
+  std::size_t later() {
+    const std::lock_guard lock(mutex_);
+    return later_.size();
+  }
+  void await_later(std::size_t count) {
+    while (later() < count) std::this_thread::sleep_for(milliseconds(1));
+  }
+  Responder take_later() {
+    const std::lock_guard lock(mutex_);
+    Responder responder = std::move(later_.front());
+    later_.pop_front();
+    return responder;
+  }
+
+  std::mutex mutex_;
+  std::deque<Responder> later_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpServerTest, RequestsOnOneConnectionAreAnsweredInTurn) {
+  start(options());
+  RawClient client(server_->port());
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client.request("POST", "/x?y=1", {}, "four");
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, "POST /x?y=1 4");
+  }
+}
+
+TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
+  start(options());
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_EQ(client.receive()->body, "GET /a 0");
+  EXPECT_EQ(client.receive()->body, "GET /b 0");
+}
+
+TEST_F(HttpServerTest, AnswersMayComeLaterFromAnyThread) {
+  start(options());
+  constexpr std::size_t kClients = 200;
+  std::vector<RawClient> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.emplace_back(server_->port());
+    ASSERT_TRUE(clients.back().send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n"));
+  }
+  await_later(kClients);
+  std::thread other([this] {
+    for (std::size_t i = 0; i < kClients; ++i) {
+      take_later().answer_with([] { return HttpAnswer{.status = 201, .body = "made"}; });
+    }
+  });
+  other.join();
+  for (RawClient& client : clients) {
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->status, 201);
+  }
+}
+
+TEST_F(HttpServerTest, ADroppedRequestIsStillAnswered) {
+  start(options());
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/drop")->status, 500);
+}
+
+TEST_F(HttpServerTest, AnAnswerAfterTheClientLeftIsHarmless) {
+  start(options());
+  {
+    RawClient client(server_->port());
+    ASSERT_TRUE(client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n"));
+    await_later(1);
+  }
+  take_later().answer({.status = 200, .body = "nobody hears this"});
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+}
+
+TEST_F(HttpServerTest, AnAnswerAfterTheServerStoppedIsHarmless) {
+  start(options());
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await_later(1);
+  server_->stop(0);
+  EXPECT_EQ(client.receive()->status, 503);
+  take_later().answer({.status = 200});
+  server_.reset();
+}
+
+TEST_F(HttpServerTest, AClientThatSendsOneByteNowAndThenIsCutOff) {
+  HttpOptions slow = options();
+  slow.request_deadline_ms = 400;
+  start(slow);
+  RawClient client(server_->port());
+  const std::string request = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+  ASSERT_TRUE(client.send(request));
+  const auto begin = std::chrono::steady_clock::now();
+  bool open = true;
+  while (open && std::chrono::steady_clock::now() - begin < seconds(5)) {
+    open = client.send("x") && !client.closed_within(milliseconds(20));
+  }
+  EXPECT_FALSE(open);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(2));
+  EXPECT_EQ(server_->counters().cut_slow_request, 1U);
+}
+
+TEST_F(HttpServerTest, ASlowHeaderIsCutOffToo) {
+  HttpOptions slow = options();
+  slow.request_deadline_ms = 200;
+  start(slow);
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /x HT"));
+  EXPECT_TRUE(client.closed_within(seconds(3)));
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionIsNotASlowRequest) {
+  HttpOptions slow = options();
+  slow.request_deadline_ms = 200;
+  start(slow);
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+  EXPECT_FALSE(client.closed_within(milliseconds(600)));
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionIsClosedInTheEnd) {
+  HttpOptions brief = options();
+  brief.idle_timeout_ms = 200;
+  start(brief);
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+  EXPECT_TRUE(client.closed_within(seconds(3)));
+}
+
+TEST_F(HttpServerTest, AClientThatDoesNotTakeItsAnswerIsCutOff) {
+  HttpOptions slow = options();
+  slow.answer_deadline_ms = 300;
+  start(slow);
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n"));
+  for (int i = 0; i < 100 && server_->counters().cut_slow_answer == 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_EQ(server_->counters().cut_slow_answer, 1U);
+  for (int i = 0; i < 100 && server_->counters().untaken_bytes > 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_EQ(server_->counters().untaken_bytes, 0U);
+}
+
+TEST_F(HttpServerTest, TenThousandHeadersAreRefused) {
+  start(options());
+  RawClient client(server_->port());
+  std::string request = "GET /x HTTP/1.1\r\nHost: x\r\n";
+  for (int i = 0; i < 10'000; ++i) request += "a" + std::to_string(i) + ": b\r\n";
+  client.send(request + "\r\n");
+  const auto answer = client.receive();
+  if (answer) {
+    EXPECT_EQ(answer->status, 400);
+  }
+  EXPECT_TRUE(client.closed_within(seconds(3)));
+  EXPECT_EQ(server_->counters().requests, 0U);
+}
+
+TEST_F(HttpServerTest, ABodyOverTheLimitIsRefusedAnnouncedOrChunked) {
+  start(options());
+  {
+    RawClient client(server_->port());
+    client.send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n");
+    EXPECT_TRUE(client.closed_within(seconds(3)));
+  }
+  {
+    RawClient client(server_->port());
+    client.send("POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const std::string chunk = "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
+    for (int i = 0; i < 32; ++i) {
+      if (!client.send(chunk)) break;
+    }
+    EXPECT_TRUE(client.closed_within(seconds(3)));
+  }
+  EXPECT_EQ(server_->counters().requests, 0U);
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("POST", "/x", {}, std::string(1024 * 1024, 'x'))->status, 200);
+}
+
+TEST_F(HttpServerTest, GarbageIsRefusedAndTheServerGoesOn) {
+  start(options());
+  std::uint32_t seed = 12345;
+  for (int round = 0; round < 50; ++round) {
+    RawClient client(server_->port());
+    std::string garbage;
+    for (int i = 0; i < 500; ++i) {
+      seed = seed * 1664525 + 1013904223;
+      garbage += static_cast<char>(seed >> 24);
+    }
+    client.send(garbage + "\r\n\r\n");
+    EXPECT_TRUE(client.closed_within(seconds(3)) || client.connected());
+  }
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+}
+
+TEST_F(HttpServerTest, LargeRequestsInProgressAreBoundedAndSmallOnesPass) {
+  HttpOptions tight = options();
+  tight.unhandled_bytes_max = 256 * 1024;
+  start(tight);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(server_->port());
+    clients.back().send("POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" +
+                        std::string(64 * 1024, 'x'));
+  }
+  for (int i = 0; i < 100 && server_->counters().cut_memory == 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_GE(server_->counters().cut_memory, 1U);
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("POST", "/x", {}, "small")->status, 200);
+}
+
+TEST_F(HttpServerTest, ConnectionsOverTheLimitWaitUntilOneEnds) {
+  HttpOptions few = options();
+  few.connections_max = 4;
+  few.threads = 1;
+  start(few);
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(server_->port());
+    ASSERT_EQ(clients.back().request("GET", "/x")->status, 200);
+  }
+  RawClient fifth(server_->port());
+  fifth.send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_FALSE(fifth.receive(milliseconds(300)).has_value());
+  clients.pop_back();
+  const auto answer = fifth.receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 200);
+}
+
+TEST_F(HttpServerTest, AManyfoldOfConnectionsLeavesNothingBehind) {
+  start(options());
+  for (int i = 0; i < 500; ++i) {
+    RawClient client(server_->port());
+    ASSERT_EQ(client.request("GET", "/x")->status, 200);
+  }
+  for (int i = 0; i < 100 && server_->counters().connections > 0; ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  EXPECT_EQ(server_->counters().connections, 0U);
+  EXPECT_EQ(server_->counters().unhandled_bytes, 0U);
+}
+
+TEST_F(HttpServerTest, APortInUseIsNamed) {
+  start(options());
+  HttpOptions same = options();
+  same.port = server_->port();
+  const auto second = HttpServer::start(same, [](HttpRequest, Responder) {});
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().reason, "port_in_use");
+  EXPECT_NE(second.error().message.find(std::to_string(server_->port())), std::string::npos);
+}
+
+TEST_F(HttpServerTest, EveryAddressMeansIpv4AndIpv6) {
+  HttpOptions everywhere = options();
+  everywhere.address = "";
+  start(everywhere);
+  RawClient client(server_->port());
+  EXPECT_EQ(client.request("GET", "/x")->status, 200);
+}
+
+TEST_F(HttpServerTest, AnAddressThatIsNoneIsRefused) {
+  HttpOptions wrong = options();
+  wrong.address = "no such host";
+  const auto server = HttpServer::start(wrong, [](HttpRequest, Responder) {});
+  ASSERT_FALSE(server.ok());
+  EXPECT_EQ(server.error().reason, "invalid_listen");
+}
+
+TEST_F(HttpServerTest, StoppingWaitsForAnswersUnderWay) {
+  start(options());
+  RawClient client(server_->port());
+  ASSERT_TRUE(client.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n"));
+  await_later(1);
+  std::thread answering([this] {
+    std::this_thread::sleep_for(milliseconds(200));
+    take_later().answer({.status = 200, .body = "in time"});
+  });
+  server_->stop(5'000);
+  answering.join();
+  EXPECT_EQ(client.receive()->body, "in time");
+}
+
+TEST(LoopbackTest, AllOf127AndItsMappedFormAreLoopback) {
+  EXPECT_TRUE(is_loopback("127.0.0.1"));
+  EXPECT_TRUE(is_loopback("127.3.2.1"));
+  EXPECT_TRUE(is_loopback("::1"));
+  EXPECT_TRUE(is_loopback("::ffff:127.0.0.1"));
+  EXPECT_FALSE(is_loopback("10.0.0.1"));
+  EXPECT_FALSE(is_loopback("2001:db8::1"));
+}
+
+}  // namespace
+}  // namespace mlguard::server

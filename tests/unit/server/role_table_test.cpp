@@ -1,0 +1,86 @@
+#include "server/role_table.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+namespace mlguard::server {
+namespace {
+
+using base::Role;
+
+constexpr std::array<Role, kRoles> kAllRoles = {Role::operator_,   Role::peer,     Role::sniffer,
+                                                Role::ml_detector, Role::firewall, Role::rag};
+
+std::set<Verb> verbs_of(Role role) {
+  std::set<Verb> verbs;
+  for (std::size_t i = 0; i < kVerbs; ++i) {
+    if (reach(role, static_cast<Verb>(i)) != Reach::none) verbs.insert(static_cast<Verb>(i));
+  }
+  return verbs;
+}
+
+// The whole table once more, said the other way round: what each role may at all. A cell that is
+// changed must be changed in both places.
+TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
+  const std::set<Verb> agent = {Verb::status_read,  Verb::enrol,        Verb::component_register,
+                                Verb::config_read,  Verb::config_write, Verb::component_heartbeat,
+                                Verb::applied_write};
+  EXPECT_EQ(verbs_of(Role::sniffer), agent);
+  std::set<Verb> firewall = agent;
+  firewall.insert(Verb::rules_read);
+  EXPECT_EQ(verbs_of(Role::firewall), firewall);
+  std::set<Verb> detector = agent;
+  detector.insert({Verb::rules_read, Verb::rules_write, Verb::detections_write});
+  EXPECT_EQ(verbs_of(Role::ml_detector), detector);
+  std::set<Verb> rag = agent;
+  rag.insert({Verb::rules_read, Verb::detections_read, Verb::changes_read, Verb::audit_read,
+              Verb::config_list, Verb::applied_read});
+  EXPECT_EQ(verbs_of(Role::rag), rag);
+  EXPECT_EQ(verbs_of(Role::peer), std::set<Verb>{Verb::status_read});
+  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs);
+}
+
+TEST(RoleTableTest, OnlyAnOperatorReachesBeyondItsOwnComponentInWrites) {
+  for (const Verb verb : {Verb::component_register, Verb::component_heartbeat, Verb::config_write,
+                          Verb::applied_write, Verb::rules_write}) {
+    for (const Role role : kAllRoles) {
+      if (role == Role::operator_) {
+        EXPECT_EQ(reach(role, verb), Reach::any) << to_string(verb);
+      } else {
+        EXPECT_NE(reach(role, verb), Reach::any) << base::to_string(role) << " " << to_string(verb);
+        EXPECT_NE(reach(role, verb), Reach::own_or_global)
+            << base::to_string(role) << " " << to_string(verb);
+      }
+    }
+  }
+}
+
+TEST(RoleTableTest, NoAgentManagesCredentialsBackupsOrAllowRules) {
+  for (const Verb verb : {Verb::tokens_manage, Verb::identities_manage, Verb::backup, Verb::verify,
+                          Verb::component_remove, Verb::config_manage, Verb::rules_allow}) {
+    for (const Role role : kAllRoles) {
+      const Reach expected = role == Role::operator_ ? Reach::any : Reach::none;
+      EXPECT_EQ(reach(role, verb), expected) << base::to_string(role) << " " << to_string(verb);
+    }
+  }
+}
+
+TEST(RoleTableTest, AnAgentReadsItsOwnAndTheGlobalConfigurationOnly) {
+  for (const Role role : {Role::sniffer, Role::ml_detector, Role::firewall}) {
+    EXPECT_EQ(reach(role, Verb::config_read), Reach::own_or_global);
+  }
+}
+
+TEST(RoleTableTest, ARefusalNamesTheRoleTheVerbAndWhatToUse) {
+  const base::Error error = not_permitted(Role::sniffer, Verb::config_write, "firewall");
+  EXPECT_EQ(error.code, base::ErrorCode::permission_denied);
+  EXPECT_EQ(error.reason, "role_not_permitted");
+  for (const char* part : {"sniffer", "put the configuration of", "firewall", "operator"}) {
+    EXPECT_NE(error.message.find(part), std::string::npos) << part;
+  }
+}
+
+}  // namespace
+}  // namespace mlguard::server
