@@ -1,5 +1,6 @@
 #!/bin/sh
-# The static checks: formatting, then clang-tidy over every translation unit of ours.
+# The static checks: formatting of everything, then clang-tidy over the program (the tests' own code
+# is left to the compilers' warnings: GoogleTest's macros take clang-tidy longer than they are worth).
 # Fails on the first kind that finds something. Run by `make check` and CI.
 set -eu
 cd "$(dirname "$0")/.."
@@ -10,7 +11,7 @@ clang-format-14 --dry-run -Werror $sources
 echo "format: clean"
 
 cmake --preset tidy >/dev/null
-git ls-files '*.cpp' | grep -v '^tests/e2e/outside_program/' |
+git ls-files '*.cpp' | grep -v '^tests/' |
   xargs -P 2 -n 4 clang-tidy-14 --quiet -p build-tidy --warnings-as-errors='*' 2>build-tidy/tidy.log ||
   { grep -vE 'warnings? generated|Suppressed|Use -header-filter' build-tidy/tidy.log >&2; exit 1; }
 echo "clang-tidy: clean"
