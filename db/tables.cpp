@@ -113,6 +113,10 @@ std::vector<ReplicatedTable> make_tables() {
                        {"revision", kInteger},
                        {"digest", kText},
                        {"applied_at", kInteger}}));
+  return all;
+}
+
+void add_records(std::vector<ReplicatedTable>& all) {
   all.push_back(table(TableId::token, "token", 1,
                       {{"id", kText},
                        {"role", kText},
@@ -123,10 +127,6 @@ std::vector<ReplicatedTable> make_tables() {
                        {"expires_at", kInteger},
                        {"revoked", kInteger},
                        {"author", kText}}));
-  return all;
-}
-
-void add_records(std::vector<ReplicatedTable>& all) {
   all.push_back(table(TableId::identity, "identity", 1,
                       {{"public_key", kText},
                        {"role", kText},
