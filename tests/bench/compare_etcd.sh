@@ -128,7 +128,7 @@ our_heartbeat="$(our_load heartbeat)"
 stop_server
 
 # ---- report
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf b > 0 ? "%.2f" : "0", b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 rate() { number "$1" rate_per_s; }
 p50() { number "$1" p50; }
 p99() { number "$1" p99; }
