@@ -16,6 +16,7 @@ using base::Result;
 using base::Status;
 
 constexpr std::string_view kAllow = "allow";
+constexpr std::size_t kRuleIdCharsMax = 64;
 
 Error not_own_rule(const std::string& id) {
   return {ErrorCode::permission_denied, "role_not_permitted",
@@ -43,10 +44,42 @@ Status may_put(ApiContext& api, const Exchange& exchange, db::Reader& reader,
   return may_change(api, exchange, **present);
 }
 
-Result<Look> look_for_rules(db::Reader& reader, std::uint64_t after) {
+// Everything live, one page of it from the id `after_id` on.
+Result<base::RuleSet> full_page(db::Reader& reader, std::string after_id) {
+  // What changed since now: nothing, but the digest of everything comes with it.
+  Result<base::RuleSet> page = reader.rules_since(reader.revision());
+  if (!page) return page;
+  page->full = true;
+  page->rules.clear();
+  page->removed.clear();
+  for (;;) {
+    Result<std::vector<base::Rule>> rules = reader.rules(after_id, db::kPageRowsMax);
+    if (!rules) return rules.error();
+    for (base::Rule& rule : *rules) {
+      if (page->rules.size() == base::kRuleStreamPageRules) {
+        page->next_id = page->rules.back().id;
+        return page;
+      }
+      page->rules.push_back(std::move(rule));
+    }
+    if (rules->size() < db::kPageRowsMax) return page;
+    after_id = page->rules.back().id;
+  }
+}
+
+Result<base::RuleSet> rules_after(db::Reader& reader, std::uint64_t after,
+                                  const std::string& after_id) {
   // From the future: this state is not the one that the client knows. It gets everything.
-  if (after > reader.revision()) after = 0;
+  if (after == 0 || after > reader.revision()) return full_page(reader, after_id);
   Result<base::RuleSet> set = reader.rules_since(after);
+  if (!set) return set;
+  const bool fits = set->rules.size() + set->removed.size() <= base::kRuleStreamPageRules;
+  if (!set->full && fits) return set;
+  return full_page(reader, "");
+}
+
+Result<Look> look_for_rules(db::Reader& reader, std::uint64_t after, const std::string& after_id) {
+  Result<base::RuleSet> set = rules_after(reader, after, after_id);
   if (!set) return set.error();
   Look look;
   look.something_new = set->full || !set->rules.empty() || !set->removed.empty();
@@ -134,11 +167,18 @@ void stream_rules(ApiContext& api, const ExchangePtr& exchange) {
   const Query& query = exchange->request().query;
   Result<std::uint64_t> after = query.number("after", 0, INT64_MAX);
   if (!after) return exchange->fail(after.error());
+  const std::string after_id(query.get("after_id").value_or(""));
+  if (after_id.size() > kRuleIdCharsMax) {
+    return exchange->fail({ErrorCode::invalid_argument, "invalid_query",
+                           "after_id must be the next_id of the page before"});
+  }
   Result<std::int64_t> wait = query.duration_ms("wait", 0, kLongPollMsMax);
   if (!wait) return exchange->fail(wait.error());
   long_poll(api, exchange,
-            {.resource = "rules", .wait_ms = *wait, .look = [after = *after](db::Reader& reader) {
-               return look_for_rules(reader, after);
+            {.resource = "rules",
+             .wait_ms = *wait,
+             .look = [after = *after, after_id](db::Reader& reader) {
+               return look_for_rules(reader, after, after_id);
              }});
 }
 

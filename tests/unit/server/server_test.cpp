@@ -167,6 +167,45 @@ TEST_F(ServerTest, RulesAreWrittenStreamedAndRemoved) {
   EXPECT_EQ(Json::parse(op.call("GET", "/v1/rules").message.body)["rules"].size(), 1U);
 }
 
+TEST_F(ServerTest, ManyRulesTravelInPagesThatJoinToTheDigest) {
+  start();
+  SealedClient op = connect_operator();
+  constexpr int kRules = static_cast<int>(base::kRuleStreamPageRules) + 1'500;
+  for (int first = 0; first < kRules; first += 500) {
+    std::vector<base::Rule> rules;
+    for (int i = first; i < first + 500; ++i) {
+      base::Rule rule;
+      rule.id = "r" + std::to_string(100'000 + i);
+      rule.cidr = "10." + std::to_string(i / 65'536) + "." + std::to_string(i / 256 % 256) + "." +
+                  std::to_string(i % 256) + "/32";
+      rule.reason = "test";
+      rules.push_back(rule);
+    }
+    ASSERT_EQ(op.call("POST", "/v1/rules", wire::encode_rules(rules)).status, 200);
+  }
+  std::vector<base::Rule> all;
+  std::string next_id;
+  std::string digest;
+  int pages = 0;
+  do {
+    const Answer answer = op.call("GET", "/v1/rules/stream?after=0&after_id=" + next_id);
+    const auto page = wire::decode_rule_set(answer.message.body);
+    ASSERT_TRUE(page.ok()) << answer.message.body.substr(0, 200);
+    ASSERT_TRUE(page->full);
+    all.insert(all.end(), page->rules.begin(), page->rules.end());
+    next_id = page->next_id;
+    digest = page->digest;
+    ++pages;
+  } while (!next_id.empty() && pages < 10);
+  EXPECT_EQ(pages, 2);
+  EXPECT_EQ(all.size(), static_cast<std::size_t>(kRules));
+  EXPECT_EQ(base::rule_set_digest(all), digest);
+  // A difference as large as that is no difference any more.
+  const auto late = wire::decode_rule_set(op.call("GET", "/v1/rules/stream?after=1").message.body);
+  EXPECT_TRUE(late->full);
+  EXPECT_FALSE(late->next_id.empty());
+}
+
 TEST_F(ServerTest, ALongPollWakesOnAChangeOfItsResource) {
   start();
   SealedClient op = connect_operator();
