@@ -29,9 +29,8 @@ class CoreTest : public testing::Test {
   }
   template <class Body>
   static bool says(const Output& output) {
-    return std::any_of(output.messages.begin(), output.messages.end(), [](const Message& m) {
-      return std::holds_alternative<Body>(m.body);
-    });
+    return std::any_of(output.messages.begin(), output.messages.end(),
+                       [](const Message& m) { return std::holds_alternative<Body>(m.body); });
   }
   // Reports the only command as durable, with an entry for each proposal.
   static void complete(Core& core, const Output& output, std::int64_t now_ms, Position tail = {}) {
