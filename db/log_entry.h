@@ -19,6 +19,8 @@ struct LogEntry {
   std::string request_id;  // Empty: none.
   std::string result;      // What a repeated request is answered; see write_result.h.
   std::string rows;        // Row images; see row_image.h.
+  // Written under a condition on what stood before: never merged (docs/replication.md).
+  bool compare_and_set = false;
   Digest digest{};
 };
 

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "db/digest.h"
 #include "db/tables.h"
@@ -49,8 +50,7 @@ class ImageWriter {
   void blob(std::string_view value);
 
  private:
-  void varint(std::uint64_t value);
-  std::string& out_;
+  base::ByteWriter out_;
 };
 
 // The hash of one row for the state digest: BLAKE2b-256 of its image without the kind byte.

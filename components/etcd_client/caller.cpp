@@ -82,7 +82,7 @@ base::Result<Reply> Caller::call(Call call) {
   while (const auto attempt = plan.next()) {
     if (attempt->pause.count() > 0 && !canceller.sleep_for(attempt->pause)) break;
     if (progress.refused[attempt->endpoint]) continue;
-    const HttpTimeouts timeouts{options_.connect_timeout, plan.attempt_timeout()};
+    const wire::HttpTimeouts timeouts{options_.connect_timeout, plan.attempt_timeout()};
     switch (try_endpoint(attempt->endpoint, call, timeouts, progress)) {
       case Verdict::answered: preferred_ = attempt->endpoint; return std::move(progress.reply);
       case Verdict::failed: return std::move(*progress.error);
@@ -96,7 +96,7 @@ base::Result<Reply> Caller::call(Call call) {
 }
 
 Caller::Verdict Caller::try_endpoint(std::size_t endpoint, const Call& call,
-                                     const HttpTimeouts& timeouts, Progress& progress) {
+                                     const wire::HttpTimeouts& timeouts, Progress& progress) {
   ConnectionPool::Lease lease = pool_.lease(endpoint);
   std::optional<Canceller::Guard> guard;
   if (call.canceller != nullptr) guard.emplace(*call.canceller, *lease);
@@ -110,7 +110,7 @@ Caller::Verdict Caller::try_endpoint(std::size_t endpoint, const Call& call,
 }
 
 Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
-                                 const HttpTimeouts& timeouts, ConnectionPool::Lease& lease,
+                                 const wire::HttpTimeouts& timeouts, ConnectionPool::Lease& lease,
                                  Progress& progress, bool& again) {
   const Canceller& canceller = call.canceller != nullptr ? *call.canceller : own_canceller_;
   const HandshakeResult made = sessions_.get(endpoint, *lease, timeouts, canceller);
@@ -128,7 +128,7 @@ Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
     progress.error = sealed.error();
     return Verdict::failed;
   }
-  HttpRequest request;
+  wire::HttpRequest request;
   request.method = call.method;
   request.target = call.target;
   request.session = sealed->sealed.session;
@@ -136,11 +136,11 @@ Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
   request.original_size = sealed->sealed.original_size;
   request.body = std::move(sealed->sealed.body);
   request.progress = call.progress;
-  HttpOutcome outcome = lease->exchange(std::move(request), timeouts);
-  if (outcome.delivery != Delivery::answered) {
+  wire::HttpOutcome outcome = lease->exchange(std::move(request), timeouts);
+  if (outcome.delivery != wire::Delivery::answered) {
     lease.discard();
     pool_.drop_idle(endpoint);
-    if (outcome.delivery == Delivery::unknown) progress.outcome_unknown = true;
+    if (outcome.delivery == wire::Delivery::unknown) progress.outcome_unknown = true;
     progress.shook_hands_again = false;  // Whoever answers next may be another process.
     progress.problem = options_.endpoints[endpoint].text() + ": " + outcome.problem;
     return Verdict::next_endpoint;
@@ -153,7 +153,7 @@ Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
   return verdict;
 }
 
-Caller::Verdict Caller::judge_sealed(HttpAnswer& answer, const Session& session,
+Caller::Verdict Caller::judge_sealed(wire::HttpAnswer& answer, const Session& session,
                                      std::uint64_t counter, Progress& progress) const {
   wire::Sealed sealed;
   sealed.body = std::move(answer.body);
@@ -173,7 +173,7 @@ Caller::Verdict Caller::judge_sealed(HttpAnswer& answer, const Session& session,
   return Verdict::next_endpoint;
 }
 
-Caller::Verdict Caller::judge_plain(std::size_t endpoint, const HttpAnswer& answer,
+Caller::Verdict Caller::judge_plain(std::size_t endpoint, const wire::HttpAnswer& answer,
                                     const Session& session, Progress& progress, bool& again) {
   base::Error error = wire::decode_error(answer.status, answer.body);
   if (answer.status == kStatusUnauthorized) {
@@ -227,7 +227,7 @@ base::Result<Reply> Caller::give_up(const Call& call, Progress& progress) const 
 
 std::string Caller::endpoint_list() const {
   std::string list;
-  for (const Endpoint& endpoint : options_.endpoints) {
+  for (const wire::Endpoint& endpoint : options_.endpoints) {
     if (!list.empty()) list += ", ";
     list += endpoint.text();
   }

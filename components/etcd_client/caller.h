@@ -16,9 +16,9 @@
 #include "base/result.h"
 #include "canceller.h"
 #include "connection_pool.h"
-#include "http_connection.h"
 #include "retry_plan.h"
 #include "session_manager.h"
+#include "wire/http_connection.h"
 
 namespace mlguard::etcd_client {
 
@@ -34,7 +34,7 @@ struct Call {
   std::string target;
   wire::Message message;
   milliseconds hold{0};  // A long poll: the server may hold the answer back so long.
-  const SendProgress* progress = nullptr;
+  const wire::SendProgress* progress = nullptr;
   Canceller* canceller = nullptr;  // Besides the Caller's own.
 };
 
@@ -44,7 +44,7 @@ struct Reply {
 };
 
 struct CallerOptions {
-  std::vector<Endpoint> endpoints;
+  std::vector<wire::Endpoint> endpoints;
   milliseconds connect_timeout{1'000};
   milliseconds call_deadline{10'000};
   milliseconds backoff_first{50};
@@ -64,7 +64,7 @@ class Caller {
   // Ends all calls, now and from now on.
   void cancel();
   // The endpoint that answered last.
-  const Endpoint& endpoint() const { return options_.endpoints[preferred_]; }
+  const wire::Endpoint& endpoint() const { return options_.endpoints[preferred_]; }
   // What it said in its last handshake.
   std::optional<wire::HandshakeWelcome> welcome() const { return sessions_.welcome(preferred_); }
 
@@ -72,13 +72,13 @@ class Caller {
   struct Progress;  // What a call has seen so far.
   enum class Verdict { answered, next_endpoint, failed };
 
-  Verdict try_endpoint(std::size_t endpoint, const Call& call, const HttpTimeouts& timeouts,
+  Verdict try_endpoint(std::size_t endpoint, const Call& call, const wire::HttpTimeouts& timeouts,
                        Progress& progress);
-  Verdict try_once(std::size_t endpoint, const Call& call, const HttpTimeouts& timeouts,
+  Verdict try_once(std::size_t endpoint, const Call& call, const wire::HttpTimeouts& timeouts,
                    ConnectionPool::Lease& lease, Progress& progress, bool& again);
-  Verdict judge_sealed(HttpAnswer& answer, const Session& session, std::uint64_t counter,
+  Verdict judge_sealed(wire::HttpAnswer& answer, const Session& session, std::uint64_t counter,
                        Progress& progress) const;
-  Verdict judge_plain(std::size_t endpoint, const HttpAnswer& answer, const Session& session,
+  Verdict judge_plain(std::size_t endpoint, const wire::HttpAnswer& answer, const Session& session,
                       Progress& progress, bool& again);
   Verdict judge_handshake(std::size_t endpoint, const HandshakeFailure& failure,
                           Progress& progress) const;

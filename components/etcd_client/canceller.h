@@ -9,9 +9,11 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "http_connection.h"
+#include "wire/http_connection.h"
 
 namespace mlguard::etcd_client {
+
+using std::chrono::milliseconds;
 
 class Canceller {
  public:
@@ -33,7 +35,7 @@ class Canceller {
   // While it lives, cancel() stops that connection. One at a time for each Canceller.
   class Guard {
    public:
-    Guard(Canceller& canceller, HttpConnection& connection) : canceller_(canceller) {
+    Guard(Canceller& canceller, wire::HttpConnection& connection) : canceller_(canceller) {
       const std::lock_guard lock(canceller_.mutex_);
       canceller_.connection_ = &connection;
       if (canceller_.cancelled_) connection.stop();
@@ -53,7 +55,7 @@ class Canceller {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<bool> cancelled_ = false;
-  HttpConnection* connection_ = nullptr;  // Guarded by mutex_.
+  wire::HttpConnection* connection_ = nullptr;  // Guarded by mutex_.
 };
 
 }  // namespace mlguard::etcd_client

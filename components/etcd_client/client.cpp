@@ -256,7 +256,7 @@ std::uint64_t random_seed() {
 }
 
 base::Result<CallerOptions> caller_options(const ClientOptions& options) {
-  auto endpoints = parse_endpoints(options.endpoints);
+  auto endpoints = wire::parse_endpoints(options.endpoints);
   if (!endpoints.ok()) return std::move(endpoints).error();
   return CallerOptions{std::move(*endpoints), options.connect_timeout, options.call_deadline,
                        options.backoff_first, options.backoff_max};

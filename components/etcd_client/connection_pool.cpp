@@ -4,9 +4,9 @@
 
 namespace mlguard::etcd_client {
 
-ConnectionPool::ConnectionPool(std::vector<Endpoint> endpoints) {
+ConnectionPool::ConnectionPool(std::vector<wire::Endpoint> endpoints) {
   slots_.reserve(endpoints.size());
-  for (Endpoint& endpoint : endpoints) slots_.push_back({std::move(endpoint), {}, {}});
+  for (wire::Endpoint& endpoint : endpoints) slots_.push_back({std::move(endpoint), {}, {}});
 }
 
 ConnectionPool::Lease::Lease(Lease&& other) noexcept
@@ -23,7 +23,7 @@ ConnectionPool::Lease ConnectionPool::lease(std::size_t endpoint) {
   const std::lock_guard lock(mutex_);
   Slot& slot = slots_[endpoint];
   if (slot.idle.empty()) {
-    slot.leased.push_front(make_http_connection(slot.endpoint));
+    slot.leased.push_front(wire::make_http_connection(slot.endpoint));
   } else {
     slot.leased.splice(slot.leased.begin(), slot.idle, slot.idle.begin());
   }

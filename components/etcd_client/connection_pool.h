@@ -11,18 +11,18 @@
 #include <mutex>
 #include <vector>
 
-#include "endpoint.h"
-#include "http_connection.h"
+#include "wire/endpoint.h"
+#include "wire/http_connection.h"
 
 namespace mlguard::etcd_client {
 
 inline constexpr std::size_t kIdleConnectionsMax = 1024;  // for each endpoint
 
 class ConnectionPool {
-  using Connections = std::list<std::unique_ptr<HttpConnection>>;
+  using Connections = std::list<std::unique_ptr<wire::HttpConnection>>;
 
  public:
-  explicit ConnectionPool(std::vector<Endpoint> endpoints);
+  explicit ConnectionPool(std::vector<wire::Endpoint> endpoints);
 
   class Lease {
    public:
@@ -31,8 +31,8 @@ class ConnectionPool {
     Lease& operator=(const Lease&) = delete;
     Lease& operator=(Lease&&) = delete;
     ~Lease();  // Gives it back, or closes it after discard().
-    HttpConnection& operator*() const { return **connection_; }
-    HttpConnection* operator->() const { return connection_->get(); }
+    wire::HttpConnection& operator*() const { return **connection_; }
+    wire::HttpConnection* operator->() const { return connection_->get(); }
     void discard() { reusable_ = false; }
 
    private:
@@ -53,7 +53,7 @@ class ConnectionPool {
 
  private:
   struct Slot {
-    Endpoint endpoint;
+    wire::Endpoint endpoint;
     Connections idle;
     Connections leased;
   };

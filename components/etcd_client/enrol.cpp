@@ -61,7 +61,7 @@ base::Status enrol(const ClientOptions& options, std::string_view token, std::st
                    const std::string& credential_path) {
   const auto join = wire::JoinToken::parse(token);
   if (!join.ok()) return join.error();
-  auto endpoints = parse_endpoints(options.endpoints);
+  auto endpoints = wire::parse_endpoints(options.endpoints);
   if (!endpoints.ok()) return endpoints.error();
   const wire::KeyPair own = wire::KeyPair::generate();
   wire::Credential credential;

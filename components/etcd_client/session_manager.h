@@ -16,38 +16,23 @@
 
 #include "base/result.h"
 #include "canceller.h"
-#include "http_connection.h"
-#include "wire/channel.h"
+#include "wire/client_session.h"
+#include "wire/http_connection.h"
 #include "wire/messages.h"
 
 namespace mlguard::etcd_client {
 
-// Shared: calls under way keep a session that another thread has replaced already.
-using Session = std::shared_ptr<wire::ClientChannel>;
-
-// Why there is no session.
-struct HandshakeFailure {
-  base::Error error;
-  bool try_again = true;  // false: this endpoint has refused the credential.
-};
-
-struct HandshakeResult {
-  Session session;  // nullptr: see `failure`.
-  wire::HandshakeWelcome welcome;
-  HandshakeFailure failure;
-};
-
-// One handshake over that connection: POST /v1/session.
-HandshakeResult handshake(const wire::ClientIdentity& identity, const std::string& hello,
-                          HttpConnection& connection, const HttpTimeouts& timeouts);
+using wire::HandshakeFailure;
+using wire::HandshakeResult;
+using wire::Session;
 
 class SessionManager {
  public:
   // `hello` is the payload of every handshake (an encoded wire::HandshakeHello).
   SessionManager(const wire::ClientIdentity& identity, std::string hello, std::size_t endpoints);
 
-  HandshakeResult get(std::size_t endpoint, HttpConnection& connection,
-                      const HttpTimeouts& timeouts, const Canceller& canceller);
+  HandshakeResult get(std::size_t endpoint, wire::HttpConnection& connection,
+                      const wire::HttpTimeouts& timeouts, const Canceller& canceller);
   // Forgets `bad`, unless it has been replaced already.
   void drop(std::size_t endpoint, const Session& bad);
   // What the endpoint said in its last handshake.
@@ -63,9 +48,10 @@ class SessionManager {
     HandshakeFailure last_failure;  // Of the last one, when `session` is empty.
     std::optional<wire::HandshakeWelcome> welcome;
   };
-  HandshakeResult run(Slot& slot, HttpConnection& connection, const HttpTimeouts& timeouts);
-  HandshakeResult wait(Slot& slot, std::unique_lock<std::mutex>& lock, const HttpTimeouts& timeouts,
-                       const Canceller& canceller);
+  HandshakeResult run(Slot& slot, wire::HttpConnection& connection,
+                      const wire::HttpTimeouts& timeouts);
+  HandshakeResult wait(Slot& slot, std::unique_lock<std::mutex>& lock,
+                       const wire::HttpTimeouts& timeouts, const Canceller& canceller);
 
   const wire::ClientIdentity identity_;
   const std::string hello_;

@@ -1,8 +1,8 @@
-#include "etcd_client/endpoint.h"
+#include "wire/endpoint.h"
 
 #include <gtest/gtest.h>
 
-namespace mlguard::etcd_client {
+namespace mlguard::wire {
 namespace {
 
 TEST(EndpointTest, TakesTheWaysInWhichPeopleWriteThem) {
@@ -44,4 +44,4 @@ TEST(EndpointTest, AnEmptyListIsRefused) {
 }
 
 }  // namespace
-}  // namespace mlguard::etcd_client
+}  // namespace mlguard::wire

@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 
-#include "endpoint.h"
+#include "wire/endpoint.h"
 
-namespace mlguard::etcd_client {
+namespace mlguard::wire {
 
 using std::chrono::milliseconds;
 using SendProgress = std::function<void(std::size_t sent, std::size_t total)>;
@@ -67,4 +67,4 @@ class HttpConnection {
 
 std::unique_ptr<HttpConnection> make_http_connection(const Endpoint& endpoint);
 
-}  // namespace mlguard::etcd_client
+}  // namespace mlguard::wire

@@ -1,4 +1,4 @@
-#include "http_connection.h"
+#include "wire/http_connection.h"
 
 #include <fcntl.h>
 #include <httplib.h>
@@ -16,13 +16,13 @@
 #include "base/unique_fd.h"
 #include "wire/channel.h"
 
-namespace mlguard::etcd_client {
+namespace mlguard::wire {
 
 namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t kAnswerBytesMax = wire::kPlainBodyBytesMax + wire::kFrameOverheadBytesMax;
+constexpr std::size_t kAnswerBytesMax = kPlainBodyBytesMax + kFrameOverheadBytesMax;
 constexpr std::size_t kUploadChunkBytes = 16 * 1024;  // Between two calls of the progress function.
 
 // cpp-httplib sends without MSG_NOSIGNAL: a server that goes away would end the whole program.
@@ -73,12 +73,12 @@ std::optional<std::size_t> parse_size(const std::string& text) {
 
 void copy_headers(const HttpRequest& request, httplib::Headers& headers) {
   headers.emplace("User-Agent", "etcd_client");
-  if (!request.session.empty()) headers.emplace(wire::kHeaderSession, request.session);
-  if (!request.seal.empty()) headers.emplace(wire::kHeaderSeal, request.seal);
+  if (!request.session.empty()) headers.emplace(kHeaderSession, request.session);
+  if (!request.seal.empty()) headers.emplace(kHeaderSeal, request.seal);
   if (request.original_size) {
-    headers.emplace(wire::kHeaderOriginalSize, std::to_string(*request.original_size));
+    headers.emplace(kHeaderOriginalSize, std::to_string(*request.original_size));
   }
-  if (!request.body.empty()) headers.emplace("Content-Type", wire::kSealedContentType);
+  if (!request.body.empty()) headers.emplace("Content-Type", kSealedContentType);
 }
 
 httplib::Request make_request(HttpRequest& request) {
@@ -158,8 +158,8 @@ class HttplibConnection final : public HttpConnection {
   static bool read_head(const httplib::Response& response, HttpAnswer& answer) {
     answer.status = response.status;
     for (const auto& [name, value] : response.headers) {
-      if (strcasecmp(name.c_str(), wire::kHeaderSealed) == 0) answer.sealed = value == "1";
-      if (strcasecmp(name.c_str(), wire::kHeaderOriginalSize) == 0) {
+      if (strcasecmp(name.c_str(), kHeaderSealed) == 0) answer.sealed = value == "1";
+      if (strcasecmp(name.c_str(), kHeaderOriginalSize) == 0) {
         answer.original_size = parse_size(value);
         if (!answer.original_size) return false;
       }
@@ -190,4 +190,4 @@ std::unique_ptr<HttpConnection> make_http_connection(const Endpoint& endpoint) {
   return std::make_unique<HttplibConnection>(endpoint);
 }
 
-}  // namespace mlguard::etcd_client
+}  // namespace mlguard::wire

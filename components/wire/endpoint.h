@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace mlguard::etcd_client {
+namespace mlguard::wire {
 
 struct Endpoint {
   std::string host;  // Without brackets.
@@ -24,4 +24,4 @@ base::Result<Endpoint> parse_endpoint(std::string_view text);
 // At least one; duplicates are dropped. Error: invalid_argument / "invalid_endpoint".
 base::Result<std::vector<Endpoint>> parse_endpoints(const std::vector<std::string>& texts);
 
-}  // namespace mlguard::etcd_client
+}  // namespace mlguard::wire

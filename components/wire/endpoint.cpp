@@ -1,9 +1,9 @@
-#include "endpoint.h"
+#include "wire/endpoint.h"
 
 #include <algorithm>
 #include <charconv>
 
-namespace mlguard::etcd_client {
+namespace mlguard::wire {
 
 namespace {
 
@@ -99,4 +99,4 @@ base::Result<std::vector<Endpoint>> parse_endpoints(const std::vector<std::strin
   return endpoints;
 }
 
-}  // namespace mlguard::etcd_client
+}  // namespace mlguard::wire
