@@ -41,8 +41,8 @@ class LogReader {
 // ---- What a leader has executed ------------------------------------------------------------
 
 enum class ProposalKind {
-  write,       // A client's; payload is the store's own encoding of the command.
-  empty,       // A new leader's first entry.
+  write,       // A client's; payload is the store's own encoding of the command, if any.
+  empty,       // A new leader's first entry; payload says so to people.
   membership,  // `members` becomes the cluster's configuration, and an entry says so.
   merge,       // `tail` is merged by row: last write wins, losers are kept, request ids dedupe.
 };
@@ -55,6 +55,7 @@ struct Proposal {
   ProposalKind kind = ProposalKind::write;
   Ack ack = Ack::quorum;
   std::string payload;
+  std::size_t bytes = 0;  // Of a command that whoever runs the store keeps outside `payload`.
   std::vector<Member> members;
   NodeId merge_from;
   // Merge: what stood here at `merge_common` was seen by the tail's writers, so that overwriting it

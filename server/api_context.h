@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/logging.h"
 #include "db/engine.h"
+#include "replicator/replicator.h"
 #include "server/backup_store.h"
-#include "server/component_owners.h"
 #include "server/exchange.h"
 #include "server/health_watch.h"
 #include "server/heartbeat_log.h"
@@ -49,6 +49,7 @@ struct ApiSettings {
 struct ApiContext {
   const base::Clock& clock;
   db::Engine& engine;
+  replicator::Replicator& replica;  // The same, with what concerns the cluster.
   const wire::ClusterKey& cluster;
   Metrics& metrics;
   SessionTable& sessions;
@@ -56,7 +57,6 @@ struct ApiContext {
   WorkerPool& pool;
   HealthWatch& health;
   HeartbeatLog& beats;
-  ComponentOwners& owners;
   RateLimiter& handshakes;
   RateLimiter& refusals;      // How often a refusal is worth an audit record.
   RateLimiter& refusal_logs;  // And a line in the log.
@@ -98,7 +98,7 @@ void read(ApiContext& api, const ExchangePtr& exchange,
           const std::function<base::Result<ApiAnswer>(db::Reader&)>& use);
 
 // Adds "revision" and "committed-revision".
-void add_revision(ApiAnswer& answer, std::uint64_t revision);
+void add_revision(ApiContext& api, ApiAnswer& answer, std::uint64_t revision);
 
 // ?after=N&limit=N
 base::Result<db::Page> page_of(const Query& query);

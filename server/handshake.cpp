@@ -48,23 +48,26 @@ Handshaker::Handshaker(ApiContext& api)
     : api_(api),
       cluster_keys_(api.cluster.server_keys()),
       operator_key_(api.cluster.operator_keys().public_key.hex()),
+      peer_key_(api.cluster.peer_keys().public_key.hex()),
       node_id_(api.engine.status().node_id) {}
 
-HttpAnswer Handshaker::answer(const HttpRequest& request) {
+HandshakeAnswer Handshaker::answer(const HttpRequest& request) {
   if (!api_.handshakes.allow(request.peer, api_.clock.monotonic_ms())) {
-    return plain_answer(error_answer(refused(
+    return {plain_answer(error_answer(refused(
         HandshakeOutcome::limited,
         {ErrorCode::resource_exhausted, "too_many_handshakes",
-         "too many handshakes from this address: keep the session, or wait a few seconds"})));
+         "too many handshakes from this address: keep the session, or wait a few seconds"})))};
   }
   Result<HttpAnswer> answered = try_answer(request);
   if (!answered) {
     log_refusal(api_, request.peer, "handshake refused",
                 {{"from", request.peer.text}, {"reason", answered.error().reason}});
-    return plain_answer(error_answer(answered.error()));
+    const std::string& reason = answered.error().reason;
+    return {plain_answer(error_answer(answered.error())),
+            reason == "not_enrolled" || reason == "no_token"};
   }
   api_.metrics.handshake(HandshakeOutcome::ok);
-  return std::move(*answered);
+  return {std::move(*answered)};
 }
 
 Error Handshaker::refused(HandshakeOutcome outcome, Error error) {
@@ -112,6 +115,10 @@ Result<Handshaker::Party> Handshaker::find_party(const std::string& key,
   Party party;
   if (key == operator_key_) {
     party.identity = {base::Role::operator_, "operator", key, ""};
+    return party;
+  }
+  if (key == peer_key_) {
+    party.identity = {base::Role::peer, wished_name, key, ""};
     return party;
   }
   Result<std::unique_ptr<db::Reader>> reader = api_.engine.read();

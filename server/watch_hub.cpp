@@ -75,10 +75,14 @@ void WatchHub::remember(const base::Change& change) {
 }
 
 void WatchHub::publish(const std::vector<base::Change>& changes) {
-  if (changes.empty()) return;
   bool somebody = false;
   {
     const std::lock_guard lock(mutex_);
+    if (changes.empty()) {
+      last_change_.clear();
+      remembered_from_ = UINT64_MAX;
+      all_changed_ = somebody = true;
+    }
     for (const base::Change& change : changes) {
       remember(change);
       if (waiters_.empty()) continue;
@@ -154,6 +158,9 @@ void WatchHub::run() {
   for (;;) {
     Woken woken = std::exchange(ready_, {});
     for (const std::string& resource : std::exchange(changed_, {})) take_matching(resource, woken);
+    if (std::exchange(all_changed_, false)) {
+      while (!waiters_.empty()) take(waiters_.begin()->first, WakeReason::changed, woken);
+    }
     const std::int64_t now = clock_.monotonic_ms();
     while (!by_deadline_.empty() && by_deadline_.begin()->first <= now + kTimerGrainMs / 2) {
       take(by_deadline_.begin()->second, WakeReason::timed_out, woken);

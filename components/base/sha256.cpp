@@ -1,4 +1,4 @@
-#include "cli/sha256.h"
+#include "base/sha256.h"
 
 #include <sodium.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/ids.h"
 
-namespace mlguard::cli {
+namespace mlguard::base {
 
 struct Sha256::State {
   crypto_hash_sha256_state hash;
@@ -24,7 +24,7 @@ void Sha256::update(std::string_view bytes) {
 std::string Sha256::finish() {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
   crypto_hash_sha256_final(&state_->hash, digest.data());
-  return base::to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return to_hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
-}  // namespace mlguard::cli
+}  // namespace mlguard::base

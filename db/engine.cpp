@@ -1,14 +1,8 @@
-#include "db/store.h"
+#include "db/engine.h"
 
 #include <future>
 
-#include "db/local_engine.h"
-
 namespace mlguard::db {
-
-base::Result<std::unique_ptr<Engine>> open_store(const StoreOptions& options, base::Clock& clock) {
-  return LocalEngine::open(options, clock);
-}
 
 base::Result<WriteResult> transact_and_wait(Engine& engine, Write write) {
   // Shared: the writer thread may still be inside set_value when the waiting one goes on.
