@@ -47,6 +47,7 @@ struct MembersRequest {
   std::uint64_t id = 0;
   MemberChange change = MemberChange::add_learner;
   NodeId member;
+  std::string author{};  // Who asked for it, for the audit trail.
 };
 
 struct TransferRequest {

@@ -248,6 +248,7 @@ void Core::propose_members(const MembersRequest& request) {
   proposal.id = request.id;
   proposal.kind = ProposalKind::membership;
   proposal.members = *std::move(changed);
+  proposal.payload = request.author;
   leading_->members_change_queued = true;
   enqueue(std::move(proposal));
 }

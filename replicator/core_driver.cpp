@@ -146,9 +146,10 @@ void CoreDriver::confirm_read(Term term, Revision revision, AnswerDone done) {
   });
 }
 
-void CoreDriver::change_members(MemberChange change, const NodeId& member, AnswerDone done) {
-  post([this, change, member, done = std::move(done)]() mutable {
-    core_->change_members(now_ms(), MembersRequest{expect(std::move(done)), change, member});
+void CoreDriver::change_members(MembersRequest request, AnswerDone done) {
+  post([this, request = std::move(request), done = std::move(done)]() mutable {
+    request.id = expect(std::move(done));
+    core_->change_members(now_ms(), request);
   });
 }
 

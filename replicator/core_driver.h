@@ -77,7 +77,7 @@ class CoreDriver final : private LinkListener {
 
   void propose(PendingWritePtr write, Ack ack);
   void confirm_read(Term term, Revision revision, AnswerDone done);
-  void change_members(MemberChange change, const NodeId& member, AnswerDone done);
+  void change_members(MembersRequest request, AnswerDone done);
   void transfer(const NodeId& target, AnswerDone done);
   void when_committed(Revision revision, std::int64_t wait_ms, Waiters::Done done);
   void when_durable(Revision revision, std::int64_t wait_ms, Waiters::Done done);

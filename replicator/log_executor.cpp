@@ -141,7 +141,7 @@ ExecuteResult LogExecutor::execute_one(const Proposal& proposal, PendingWrite* w
       return result_of(store_.append_marker("leader", proposal.payload, kOwnAuthor), here);
     case ProposalKind::membership: {
       const Result<db::WriteResult> set =
-          store_.set_members(cluster_members(proposal.members), kOwnAuthor);
+          store_.set_members(cluster_members(proposal.members), proposal.payload);
       if (set) report.done.membership = membership_of(store_.membership());
       return result_of(set, here);
     }

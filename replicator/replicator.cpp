@@ -215,6 +215,10 @@ class Replica final : public Replicator {
   const NodeId& self() const override { return self_; }
   bool leads(Term term) const override { return term != 0 && driver_.leading_term() == term; }
   PeerCalls& calls() override { return calls_; }
+  std::uint64_t committed() const override { return driver_.committed(); }
+  std::int64_t age_ms() const override {
+    return driver_.leading_term() != 0 ? 0 : driver_.view()->core.leader_silent_ms;
+  }
 
   bool wait_for_leader(std::int64_t wait_ms) const override {
     const auto ends = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
@@ -235,8 +239,9 @@ class Replica final : public Replicator {
     });
   }
 
-  void change_members(MemberChange change, const NodeId& member, AnswerDone done) override {
-    driver_.change_members(change, member, std::move(done));
+  void change_members(MemberChange change, const NodeId& member, const std::string& author,
+                      AnswerDone done) override {
+    driver_.change_members({0, change, member, author}, std::move(done));
   }
   void transfer(const NodeId& target, AnswerDone done) override {
     driver_.transfer(target, std::move(done));

@@ -56,9 +56,13 @@ class Replicator : public db::Engine {
   virtual const NodeId& self() const = 0;
   virtual void receive(PeerMail mail) = 0;
   virtual bool leads(Term term) const = 0;
+  virtual std::uint64_t committed() const = 0;
+  // Since this instance last heard its leader; 0 when it leads.
+  virtual std::int64_t age_ms() const = 0;
 
   // On the leader; the answer is AnswerKind::not_leader elsewhere.
-  virtual void change_members(MemberChange change, const NodeId& member, AnswerDone done) = 0;
+  virtual void change_members(MemberChange change, const NodeId& member,
+                              const std::string& author, AnswerDone done) = 0;
   virtual void transfer(const NodeId& target, AnswerDone done) = 0;
 
   // Requests to other instances.

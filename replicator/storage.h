@@ -43,7 +43,7 @@ class LogReader {
 enum class ProposalKind {
   write,       // A client's; payload is the store's own encoding of the command, if any.
   empty,       // A new leader's first entry; payload says so to people.
-  membership,  // `members` becomes the cluster's configuration, and an entry says so.
+  membership,  // `members` becomes the cluster's configuration; payload says who wished so.
   merge,       // `tail` is merged by row: last write wins, losers are kept, request ids dedupe.
 };
 enum class Ack {

@@ -22,6 +22,7 @@
 #include "server/heartbeat_log.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
+#include "server/promotions.h"
 #include "server/rate_limiter.h"
 #include "server/role_table.h"
 #include "server/session_table.h"
@@ -61,12 +62,11 @@ struct ApiContext {
   RateLimiter& refusals;      // How often a refusal is worth an audit record.
   RateLimiter& refusal_logs;  // And a line in the log.
   BackupStore& backups;
+  Promotions& promotions;
   ApiSettings settings;
 
   // Known once the listener runs.
   std::atomic<const HttpCounters*> http = nullptr;
-  std::string host = {};  // How this instance is called: "localhost".
-  std::atomic<std::uint16_t> port = 0;
   std::int64_t started_ms = 0;
   std::atomic<std::uint64_t> body_bytes_in_flight = 0;
 };
@@ -97,7 +97,7 @@ void transact(ApiContext& api, const ExchangePtr& exchange, db::Command command,
 void read(ApiContext& api, const ExchangePtr& exchange,
           const std::function<base::Result<ApiAnswer>(db::Reader&)>& use);
 
-// Adds "revision" and "committed-revision".
+// Adds "revision", "committed-revision" and, where the state may be old, "age-ms".
 void add_revision(ApiContext& api, ApiAnswer& answer, std::uint64_t revision);
 
 // ?after=N&limit=N

@@ -25,6 +25,18 @@ std::string name_for(const base::Token& token, const std::string& wished) {
   return base::to_string(token.role);
 }
 
+// So that a client that was given one endpoint finds the rest: voters first.
+void name_the_others(const replicator::CoreStatus& core, wire::HandshakeWelcome& welcome) {
+  for (const replicator::MemberKind kind :
+       {replicator::MemberKind::voter, replicator::MemberKind::learner}) {
+    for (const replicator::Member& member : core.membership.members) {
+      if (member.kind != kind || welcome.endpoints.size() >= wire::kWelcomeEndpointsMax) continue;
+      welcome.endpoints.push_back(member.id);
+    }
+  }
+  welcome.leader = core.leader;
+}
+
 // What is wrong with a token that is to be used now.
 Result<void> usable(const base::Token& token, std::int64_t now_ms) {
   if (token.revoked) {
@@ -91,6 +103,7 @@ Result<HttpAnswer> Handshaker::try_answer(const HttpRequest& request) {
   welcome.role = party->identity.role;
   welcome.server = "etcd-server/" + std::string(kServerVersion);
   welcome.session_idle_ms = api_.settings.session_idle_ms;
+  name_the_others(api_.replica.view()->core, welcome);
   Result<wire::ServerHandshake::Finished> finished =
       handshake->finish(party->psk, wire::encode(welcome));
   if (!finished) return refused(HandshakeOutcome::failed, finished.error());

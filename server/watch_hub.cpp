@@ -11,6 +11,8 @@ namespace {
 // Time-outs are looked at no more often than this, so that thousands of waiters with staggered
 // deadlines do not wake the thread thousands of times.
 constexpr std::int64_t kTimerGrainMs = 50;
+// Until the next change tells where the new history is.
+constexpr std::uint64_t kNothingRemembered = UINT64_MAX;
 
 }  // namespace
 
@@ -66,6 +68,7 @@ bool WatchHub::wait(Wait wait) {
 
 void WatchHub::remember(const base::Change& change) {
   newest_ = std::max(newest_, change.revision);
+  if (remembered_from_ == kNothingRemembered) remembered_from_ = change.revision - 1;
   if (last_change_.size() >= kResourcesRememberedMax) {
     last_change_.clear();
     remembered_from_ = change.revision;
@@ -80,7 +83,7 @@ void WatchHub::publish(const std::vector<base::Change>& changes) {
     const std::lock_guard lock(mutex_);
     if (changes.empty()) {
       last_change_.clear();
-      remembered_from_ = UINT64_MAX;
+      remembered_from_ = kNothingRemembered;
       all_changed_ = somebody = true;
     }
     for (const base::Change& change : changes) {
