@@ -199,6 +199,9 @@ class Reader {
   // Ascending after the revision Page::after; resource empty for all, else "config/sniffer" exactly
   // or "config/" as a prefix. not_found / "compacted" when the log no longer reaches back to it.
   virtual base::Result<std::vector<base::Change>> changes(std::string_view resource, Page page) = 0;
+  // Rows that lost a merge, newest first; `limit` at most kPageRowsMax.
+  virtual base::Result<std::vector<base::Conflict>> conflicts(std::size_t offset,
+                                                              std::size_t limit) = 0;
 };
 
 // ---- Watches, leases, state ----------------------------------------------------------------
