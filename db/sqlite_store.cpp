@@ -56,6 +56,7 @@ Status SqliteStore::begin_group(std::uint64_t term) {
   state_before_ = state_;
   effects_ = {};
   changes_.clear();
+  entries_.clear();
   group_failure_.reset();
   return {};
 }
@@ -141,14 +142,14 @@ WriteResult SqliteStore::append_captured(LogEntry& entry) {
   entry.term = group_term_;
   entry.rows = capture_.images();
   entry.digest = chain_digest(state_.digest, entry.term, entry.revision, entry.rows);
-  append_entry(entry);
   WriteResult result;
   result.revision = entry.revision;
   result.term = entry.term;
+  append_entry(std::move(entry));
   return result;
 }
 
-void SqliteStore::append_entry(const LogEntry& entry) {
+void SqliteStore::append_entry(LogEntry entry) {
   Query query = connection_.query(
       "INSERT INTO change_log(revision, term, hlc, author, resource, summary, request_id, result, "
       "digest, rows, compare_and_set) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -167,6 +168,7 @@ void SqliteStore::append_entry(const LogEntry& entry) {
   state_.digest = entry.digest;
   state_.log_bytes += entry.rows.size();
   changes_.push_back(change_of(entry));
+  entries_.push_back(std::move(entry));
 }
 
 Status SqliteStore::check_follows(const LogEntry& entry) const {
@@ -226,6 +228,7 @@ void SqliteStore::roll_back_group() {
   state_.committed = committed;  // What others have does not depend on this group.
   effects_ = {};
   changes_.clear();
+  entries_.clear();
   in_group_ = false;
 }
 
@@ -239,6 +242,8 @@ Error SqliteStore::fail_group(Error error) {
 }
 
 std::vector<base::Change> SqliteStore::take_changes() { return std::exchange(changes_, {}); }
+
+std::vector<LogEntry> SqliteStore::take_entries() { return std::exchange(entries_, {}); }
 
 GroupEffects SqliteStore::take_effects() { return std::exchange(effects_, {}); }
 

@@ -9,6 +9,7 @@
 #include <cassert>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,6 +84,8 @@ class SqliteStore {
   // What the group (or install_snapshot) did, to be taken after its commit.
   std::vector<base::Change> take_changes();
   GroupEffects take_effects();
+  // The entries of the group, whole.
+  std::vector<LogEntry> take_entries();
 
   // ---- The log ----
 
@@ -122,9 +125,9 @@ class SqliteStore {
 
   // As of the last commit: the members in the table, or the initial ones while it is empty.
   const Membership& membership() const { return membership_; }
-  // The voters that the cluster begins with, persisted once: does nothing when there are some.
-  // invalid_argument / "invalid_member" for an empty or doubled address or one with a comma. Not
-  // inside a group.
+  // The voters that the cluster begins with; they hold until the members are changed for the first
+  // time. invalid_argument / "invalid_member" for an empty or doubled address or one with a comma.
+  // Not inside a group.
   base::Status set_initial_members(const std::vector<std::string>& addresses);
   // The node id first seen behind a peer's address; nullopt: not seen yet.
   base::Result<std::optional<std::string>> peer_node_id(const std::string& address);
@@ -132,6 +135,8 @@ class SqliteStore {
   // inside a group.
   base::Status set_peer_node_id(const std::string& address, const std::string& node_id);
   base::Status forget_peer(const std::string& address);
+  // By address, all that are known.
+  base::Result<std::map<std::string, std::string>> peer_node_ids();
 
   // Persists the term and the vote at once. Not inside a group.
   base::Status set_hard_state(std::uint64_t term, const std::string& voted_for);
@@ -141,6 +146,7 @@ class SqliteStore {
 
   const StoreState& state() const { return state_; }
   const std::string& node_id() const { return node_id_; }
+  const Retention& retention() const { return config_.retention; }
   std::uint64_t last_hlc() const { return hlc_.last(); }
   Connection& connection() { return connection_; }
 
@@ -161,7 +167,7 @@ class SqliteStore {
   CommandContext new_context(const std::string& author);
   // Appends what was captured since begin_write as the next entry, of the group's term.
   WriteResult append_captured(LogEntry& entry);
-  void append_entry(const LogEntry& entry);
+  void append_entry(LogEntry entry);
   base::Status check_follows(const LogEntry& entry) const;
   base::Error fail_group(base::Error error);
   Membership read_membership();
@@ -187,6 +193,7 @@ class SqliteStore {
   StoreState state_before_;  // To return to when a group fails.
   GroupEffects effects_;
   std::vector<base::Change> changes_;
+  std::vector<LogEntry> entries_;
   std::optional<base::Error> group_failure_;
   Membership membership_;
   std::uint64_t group_term_ = 0;

@@ -125,10 +125,21 @@ Status SqliteStore::set_initial_members(const std::vector<std::string>& addresse
   }
   return guarded("writing", config_.path, [&]() -> Status {
     connection_.run(
-        "UPDATE node_state SET initial_members = ? WHERE id = 1 AND initial_members = ''", joined);
+        "UPDATE node_state SET initial_members = ? WHERE id = 1", joined);
     membership_ = read_membership();
     return {};
   });
+}
+
+base::Result<std::map<std::string, std::string>> SqliteStore::peer_node_ids() {
+  std::map<std::string, std::string> ids;
+  const Status read = guarded("reading", config_.path, [&]() -> Status {
+    Query row = connection_.query("SELECT address, node_id FROM peer");
+    while (row.step()) ids.emplace(row.text(0), row.text(1));
+    return {};
+  });
+  if (!read.ok()) return read.error();
+  return ids;
 }
 
 base::Result<std::optional<std::string>> SqliteStore::peer_node_id(const std::string& address) {

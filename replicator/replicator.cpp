@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -71,8 +72,9 @@ Status status_of(const Answer& answer) {
 class Replica final : public Replicator {
  public:
   Replica(db::DataFolder folder, std::unique_ptr<db::SqliteStore> store,
-          std::unique_ptr<db::LogView> log, const ReplicaOptions& options, Recovered recovered,
-          const wire::ClusterKey& cluster, base::Clock& clock)
+          std::unique_ptr<db::LogView> log, std::map<NodeId, std::string> peers,
+          const ReplicaOptions& options, Recovered recovered, const wire::ClusterKey& cluster,
+          base::Clock& clock)
       : clock_(clock),
         self_(options.self),
         identity_(peer_identity(cluster, options.self)),
@@ -82,7 +84,7 @@ class Replica final : public Replicator {
         readers_(folder_.database_path()),
         log_(std::move(log), recovered.tail),
         snapshots_(identity_, options.store.folder + "/snapshot"),
-        peer_ids_(store_->peer_node_ids()),
+        peer_ids_(std::move(peers)),
         driver_({options.self, options.settings, std::move(recovered), identity_,
                  envelope(node_id_), log_, snapshots_, clock},
                 {[this](const std::vector<base::Change>& changes) { watches_.publish(changes); },
@@ -380,9 +382,11 @@ Result<std::unique_ptr<Replicator>> Replicator::open(const ReplicaOptions& optio
   if (!recovered) return recovered.error();
   Result<std::unique_ptr<db::LogView>> log = db::LogView::open(config.path);
   if (!log) return log.error();
+  Result<std::map<NodeId, std::string>> peers = (*store)->peer_node_ids();
+  if (!peers) return peers.error();
   return std::unique_ptr<Replicator>(
-      std::make_unique<Replica>(std::move(*folder), std::move(*store), std::move(*log), options,
-                                std::move(*recovered), cluster, clock));
+      std::make_unique<Replica>(std::move(*folder), std::move(*store), std::move(*log), std::move(*peers),
+                                options, std::move(*recovered), cluster, clock));
 }
 
 }  // namespace mlguard::replicator

@@ -44,13 +44,19 @@ Error refusal_of(const Answer& answer) {
                                 : answer.detail};
 }
 
+std::string done_at(std::uint64_t revision) {
+  wire::WriteReply reply;
+  reply.revision = revision;
+  return wire::encode(reply);
+}
+
 // Answers a change of members.
 replicator::AnswerDone member_answer(ApiContext& api, const ExchangePtr& exchange,
                                      std::string what, const std::string& member) {
   return [&api, exchange, what = std::move(what), member](const Answer& answer) {
     if (answer.kind != AnswerKind::done) return exchange->fail(refusal_of(answer));
     base::log_info(what, {{"member", member}, {"who", exchange->caller().name}});
-    ApiAnswer reply = json_answer(wire::encode(wire::WriteReply{.revision = answer.revision}));
+    ApiAnswer reply = json_answer(done_at(answer.revision));
     add_revision(api, reply, answer.revision);
     exchange->reply(std::move(reply));
   };
@@ -84,8 +90,7 @@ void add_member(ApiContext& api, const ExchangePtr& exchange) {
   // A learner that is added once more shall vote; what follows is the promotion's business.
   const bool again = known != nullptr && known->kind == replicator::MemberKind::learner;
   if (again && !change->learner) {
-    return exchange->reply(json_answer(
-        wire::encode(wire::WriteReply{.revision = view->core.membership.revision})));
+    return exchange->reply(json_answer(done_at(view->core.membership.revision)));
   }
   api.replica.change_members(replicator::MemberChange::add_learner, change->address,
                              exchange->caller().name,
