@@ -104,7 +104,10 @@ class Replica final : public Replicator {
   // ---- db::Engine ------------------------------------------------------------------------------
 
   void transact(db::Write write, std::function<void(Result<db::WriteResult>)> done) override {
-    if (stopped_) return done(no_leader_here());
+    if (stopped_) {
+      return done(Error{ErrorCode::unavailable, "shutting_down",
+                        "the server is shutting down; retry at another, or later"});
+    }
     const Ack ack = write.ack == db::Ack::leader ? Ack::leader : Ack::quorum;
     auto pending = std::make_shared<PendingWrite>();
     pending->bytes = db::weight_of(write.command);

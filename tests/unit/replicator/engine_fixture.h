@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "db/engine.h"
 #include "db/store.h"
+#include "support/alone.h"
 #include "support/temp_dir.h"
 #include "tests/unit/db/samples.h"
 
@@ -25,9 +26,10 @@ class EngineTest : public testing::Test {
 
   void open() {
     engine_.reset();
-    auto opened = open_store(options_, clock_);
+    auto opened = support::open_alone(options_, clock_);
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     engine_ = std::move(opened).value();
+    start_ = engine_->status().revision;
   }
 
   base::Result<WriteResult> write(Command command, const std::string& request_id = "",
@@ -54,6 +56,7 @@ class EngineTest : public testing::Test {
   base::ManualClock clock_;
   StoreOptions options_;
   std::unique_ptr<Engine> engine_;
+  std::uint64_t start_ = 0;  // The revision of the entry with which the instance began to lead.
 };
 
 }  // namespace mlguard::db::test

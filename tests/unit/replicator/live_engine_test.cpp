@@ -11,12 +11,13 @@
 #include <thread>
 
 #include "db/connection.h"
-#include "db/local_engine.h"
 #include "support/wait_until.h"
-#include "tests/unit/db/engine_fixture.h"
+#include "tests/unit/replicator/engine_fixture.h"
 
 namespace mlguard::db::test {
 namespace {
+
+constexpr std::int64_t kMaintainedWithinMs = 1'000;
 
 TEST_F(EngineTest, WatchesHearEveryChangeOnceAndInOrder) {
   std::mutex mutex;
@@ -36,7 +37,7 @@ TEST_F(EngineTest, WatchesHearEveryChangeOnceAndInOrder) {
     const std::lock_guard lock(mutex);
     return heard.size() == 200;
   }));
-  for (std::size_t i = 0; i < heard.size(); ++i) EXPECT_EQ(heard[i], i + 1);
+  for (std::size_t i = 0; i < heard.size(); ++i) EXPECT_EQ(heard[i], start_ + i + 1);
   watch.reset();
   ASSERT_TRUE(put("sniffer", "{}").ok());
   EXPECT_EQ(heard.size(), 200U);
@@ -47,7 +48,7 @@ TEST_F(EngineTest, AReaderKeepsSeeingTheStateItBeganWith) {
   ASSERT_TRUE(put("sniffer", "{\"a\":1}").ok());
   const auto before = read();
   ASSERT_TRUE(put("sniffer", "{\"a\":2}").ok());
-  EXPECT_EQ(before->revision(), 1U);
+  EXPECT_EQ(before->revision(), start_ + 1);
   EXPECT_EQ(before->config("sniffer")->version, 1U);
   EXPECT_EQ(read()->config("sniffer")->version, 2U);
 }
@@ -61,7 +62,7 @@ TEST_F(EngineTest, LeasesAreRenewedInMemoryFlushedAndFoundAgain) {
             "other_instance");
   EXPECT_EQ(engine_->leases().at(0).last.seq, 3U);
   clock_.advance_ms(kLeaseFlushMs);
-  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == 2; }));
+  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == start_ + 2; }));
   open();
   ASSERT_EQ(engine_->leases().size(), 1U);
   EXPECT_EQ(engine_->leases()[0].last.seq, 3U);
@@ -80,7 +81,7 @@ TEST_F(EngineTest, StoppingFlushesLeasesAndRefusesLaterWrites) {
 }
 
 TEST_F(EngineTest, ASecondOpenerIsRefusedAndTheHolderNamed) {
-  const auto second = open_store(options_, clock_);
+  const auto second = support::open_alone(options_, clock_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().reason, "data_dir_in_use");
   EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
@@ -90,17 +91,17 @@ TEST_F(EngineTest, ExpiredRulesGoByThemselvesAndTheStreamSaysSo) {
   base::Rule rule = rule_for("10.0.0.1", "r1");
   rule.expires_at_ms = clock_.wall_ms() + 500;
   ASSERT_TRUE(write(PutRules{{rule}}).ok());
-  clock_.advance_ms(kMaintainEveryMs);
-  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == 2; }));
-  const auto delta = read()->rules_since(1);
+  clock_.advance_ms(kMaintainedWithinMs);
+  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == start_ + 2; }));
+  const auto delta = read()->rules_since(start_ + 1);
   ASSERT_TRUE(delta.ok());
   EXPECT_FALSE(delta->full);
   EXPECT_EQ(delta->removed, std::vector<std::string>{"r1"});
   EXPECT_EQ(delta->digest, base::rule_set_digest({}));
 
-  clock_.advance_ms(options_.retention.tombstone_ms + kMaintainEveryMs);
-  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == 3; }));
-  EXPECT_TRUE(read()->rules_since(1)->full);
+  clock_.advance_ms(options_.retention.tombstone_ms + kMaintainedWithinMs);
+  ASSERT_TRUE(support::wait_until([this] { return engine_->status().revision == start_ + 3; }));
+  EXPECT_TRUE(read()->rules_since(start_ + 1)->full);
   expect_sound();
 }
 
@@ -109,7 +110,7 @@ TEST_F(EngineTest, ABackupIsAWholeStoreAtOneRevision) {
   const std::string path = dir_ / "copy.db";
   const auto revision = engine_->backup_to(path);
   ASSERT_TRUE(revision.ok()) << revision.error().message;
-  EXPECT_EQ(*revision, 1U);
+  EXPECT_EQ(*revision, start_ + 1);
   EXPECT_EQ(reason_of(engine_->backup_to(path)), "exists");
   const std::string state_digest = engine_->status().state_digest;
   options_.folder = dir_ / "restored";
@@ -131,7 +132,7 @@ TEST_F(EngineTest, ADamagedFileIsNamedAndRefused) {
       file << std::string(64, '\xee');
     }
   }
-  const auto opened = open_store(options_, clock_);
+  const auto opened = support::open_alone(options_, clock_);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().reason, "database_corrupt");
   EXPECT_NE(opened.error().message.find(path), std::string::npos);
@@ -150,9 +151,9 @@ TEST_F(EngineTest, AFileOfANewerReleaseAndAForeignDatabaseAreRefused) {
   engine_.reset();
   const std::string path = options_.folder + "/control.db";
   Connection(path, OpenMode::create, 1000).execute("PRAGMA user_version = 9999");
-  EXPECT_EQ(reason_of(open_store(options_, clock_)), "schema_too_new");
+  EXPECT_EQ(reason_of(support::open_alone(options_, clock_)), "schema_too_new");
   Connection(path, OpenMode::create, 1000).execute("PRAGMA application_id = 1");
-  EXPECT_EQ(reason_of(open_store(options_, clock_)), "foreign_database");
+  EXPECT_EQ(reason_of(support::open_alone(options_, clock_)), "foreign_database");
 }
 
 TEST_F(EngineTest, ARepeatedRequestIsKnownAfterReopening) {
@@ -167,7 +168,7 @@ TEST_F(EngineTest, ARepeatedRequestIsKnownAfterReopening) {
 // The child writes and says each acknowledged revision on the pipe until it is killed.
 [[noreturn]] void write_until_killed(const std::string& folder, int pipe) {
   base::SystemClock clock;
-  auto engine = open_store({folder, {}}, clock);
+  auto engine = support::open_alone({folder, {}}, clock);
   if (!engine.ok()) ::_exit(1);
   std::vector<std::thread> writers;
   for (int t = 0; t < 4; ++t) {
@@ -212,7 +213,7 @@ TEST(CrashTest, EveryAcknowledgedWriteSurvivesAKill) {
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
 
     base::SystemClock clock;
-    const auto engine = open_store({folder, {}}, clock);
+    const auto engine = support::open_alone({folder, {}}, clock);
     ASSERT_TRUE(engine.ok()) << engine.error().message;
     const auto report = (*engine)->verify();
     ASSERT_TRUE(report.ok());
