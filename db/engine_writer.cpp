@@ -20,19 +20,12 @@ constexpr const char* kOwnAuthor = "server";
 
 base::Status LocalEngine::load_leases() {
   return guarded("reading", folder_.database_path(), [this]() -> base::Status {
-    Connection& db = store_->connection();
-    {
-      Query query = db.query("SELECT component, version FROM config_active WHERE deleted = 0");
-      while (query.step()) leases_.set_config_version(query.text(0), query.unsigned_integer(1));
-    }
-    static const std::string components =
-        select(kComponentColumns, "FROM component WHERE deleted = 0");
-    Query query = db.query(components.c_str());
-    while (query.step()) leases_.put(component_of(query));
+    const auto everything = store_->all_effects();
+    if (!everything.ok()) return everything.error();
+    refresh_leases(*everything);
     static const std::string beats = select(kHeartbeatColumns, "FROM heartbeat WHERE deleted = 0");
-    Query beat = db.query(beats.c_str());
+    Query beat = store_->connection().query(beats.c_str());
     while (beat.step()) leases_.restore_heartbeat(heartbeat_of(beat));
-    leases_.set_rules_revision(store_->state().rules_revision);
     return {};
   });
 }

@@ -133,6 +133,9 @@ class SqliteStore {
   base::Status set_peer_node_id(const std::string& address, const std::string& node_id);
   base::Status forget_peer(const std::string& address);
 
+  // Effects that tell of every component and configuration, for who begins to keep them.
+  base::Result<GroupEffects> all_effects();
+
   // Persists the term and the vote at once. Not inside a group.
   base::Status set_hard_state(std::uint64_t term, const std::string& voted_for);
 
@@ -155,7 +158,7 @@ class SqliteStore {
   void recount();
   void save_state();
   bool write_trim(const StoreState& next, std::uint64_t forget_before_hlc);
-  std::optional<WriteResult> find_replay(const Write& write);
+  std::optional<WriteResult> find_replay(const std::string& request_id);
   base::Result<WriteResult> run_command(const Write& write);
   // For a write of this node that makes the next entry; stamps it.
   CommandContext new_context(const std::string& author);
@@ -166,6 +169,9 @@ class SqliteStore {
   base::Error fail_group(base::Error error);
   Membership read_membership();
   LogPosition log_base() const;
+  base::Status replace_by_snapshot(const std::string& path, std::uint64_t keep_after);
+  // What a group that wrote everything would have done.
+  GroupEffects read_everything();
 
   // Runs a write of the group; when SQLite fails, the group is lost.
   template <class Function>
