@@ -63,7 +63,7 @@ Status SqliteStore::begin_group(std::uint64_t term) {
 
 base::Result<WriteResult> SqliteStore::execute(const Write& write) {
   return in_group([&]() -> base::Result<WriteResult> {
-    if (auto replayed = find_replay(write)) return *replayed;
+    if (auto replayed = find_replay(write.request_id)) return *replayed;
     return run_command(write);
   });
 }
@@ -82,12 +82,12 @@ base::Result<WriteResult> SqliteStore::append_marker(const std::string& resource
   });
 }
 
-std::optional<WriteResult> SqliteStore::find_replay(const Write& write) {
-  if (write.request_id.empty()) return std::nullopt;
+std::optional<WriteResult> SqliteStore::find_replay(const std::string& request_id) {
+  if (request_id.empty()) return std::nullopt;
   Query query = connection_.query(
       "SELECT revision, term, result, hlc FROM change_log WHERE request_id = ? ORDER BY revision "
       "DESC LIMIT 1");
-  query.bind(write.request_id);
+  query.bind(request_id);
   if (!query.step()) return std::nullopt;
   const std::int64_t age_ms = clock_.wall_ms() - hlc_wall_ms(query.unsigned_integer(3));
   if (age_ms > kRequestIdMemoryMs) return std::nullopt;

@@ -138,6 +138,9 @@ class SqliteStore {
   // By address, all that are known.
   base::Result<std::map<std::string, std::string>> peer_node_ids();
 
+  // Effects that tell of every component and configuration, for who begins to keep them.
+  base::Result<GroupEffects> all_effects();
+
   // Persists the term and the vote at once. Not inside a group.
   base::Status set_hard_state(std::uint64_t term, const std::string& voted_for);
 
@@ -161,7 +164,7 @@ class SqliteStore {
   void recount();
   void save_state();
   bool write_trim(const StoreState& next, std::uint64_t forget_before_hlc);
-  std::optional<WriteResult> find_replay(const Write& write);
+  std::optional<WriteResult> find_replay(const std::string& request_id);
   base::Result<WriteResult> run_command(const Write& write);
   // For a write of this node that makes the next entry; stamps it.
   CommandContext new_context(const std::string& author);
@@ -172,6 +175,9 @@ class SqliteStore {
   base::Error fail_group(base::Error error);
   Membership read_membership();
   LogPosition log_base() const;
+  base::Status replace_by_snapshot(const std::string& path, std::uint64_t keep_after);
+  // What a group that wrote everything would have done.
+  GroupEffects read_everything();
 
   // Runs a write of the group; when SQLite fails, the group is lost.
   template <class Function>
