@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "watches.h"
 
 namespace mlguard::etcd_client {
 
@@ -63,7 +64,7 @@ void PollLoop::follow() {
 
 void PollLoop::report(const base::Status& status) {
   const std::string reason = status.ok() ? "" : status.error().reason;
-  if (reason == failing_reason_) return;
+  if (reason == failing_reason_ || reason == kReasonBehind) return;
   if (status.ok()) {
     base::log_info("watch works again", {{"watch", what_}});
   } else {
