@@ -74,15 +74,15 @@ struct Caller::Progress {
   std::optional<Reply> last_reply;  // A status that asked for another try.
   std::optional<base::Error> error;
   Reply reply;
-  std::vector<TargetPtr> refused;  // They do not take the credential.
-  bool nobody_left = false;        // All have refused it.
-  bool outcome_unknown = false;    // A server may have done what was asked.
-  bool shook_hands_again = false;
-  int reseals = 0;
+  std::vector<TargetPtr> refused;                // They have refused us, and are left out.
+  bool nobody_left = false;                      // All have.
+  bool outcome_unknown = false;                  // A server may have done what was asked.
   milliseconds pause_max = milliseconds::max();  // Of the next round.
   // Of the last attempt:
   wire::Delivery delivery = wire::Delivery::answered;
-  bool refuses = false;      // The endpoint does not take the credential.
+  bool refuses = false;  // The endpoint does not take the credential, or no session.
+  bool shook_hands_again = false;
+  int reseals = 0;
   bool not_leading = false;  // It says so.
 };
 
@@ -180,6 +180,8 @@ Caller::Verdict Caller::try_endpoint(const TargetPtr& target, const Call& call,
   const std::int64_t began_at_ms = clock_.monotonic_ms();
   progress.delivery = wire::Delivery::answered;
   progress.refuses = false;
+  progress.shook_hands_again = false;
+  progress.reseals = 0;
   progress.not_leading = false;
   Verdict verdict = Verdict::once_more;
   {
@@ -241,7 +243,6 @@ Caller::Verdict Caller::exchange(Target& target, const Call& call,
     lease.discard();
     target.pool.drop_idle();
     if (outcome.delivery == wire::Delivery::unknown) progress.outcome_unknown = true;
-    progress.shook_hands_again = false;  // Whoever answers next may be another process.
     progress.problem = target.text() + ": " + outcome.problem;
     return Verdict::next_endpoint;
   }
@@ -287,7 +288,9 @@ Caller::Verdict Caller::judge_plain(Target& target, const wire::HttpAnswer& answ
     const bool again = replayed ? ++progress.reseals <= kResealsMax
                                 : !std::exchange(progress.shook_hands_again, true);
     progress.error = std::move(error);
-    return again ? Verdict::once_more : Verdict::failed;
+    if (again) return Verdict::once_more;
+    progress.refuses = true;  // Whatever ails it: others may take what it does not.
+    return Verdict::next_endpoint;
   }
   if (is_plain_refusal(answer.status)) {
     progress.error = std::move(error);

@@ -68,6 +68,7 @@ class ClientImpl final : public Client {
              std::uint64_t seed)
       : name_(std::move(credential.name)),
         role_(credential.role),
+        is_local_(options.reads == Consistency::local),
         caller_(std::move(options), std::move(introduction), clock_, seed) {}
 
   ~ClientImpl() override {
@@ -131,7 +132,13 @@ class ClientImpl final : public Client {
                                                std::uint64_t version) override {
     const auto checked = base::check_component_name(component);
     if (!checked.ok()) return checked.error();
-    auto fetched = fetch_config(caller_, std::string(component), version, std::nullopt, nullptr);
+    const std::string name(component);
+    auto fetched = fetch_config(caller_, name, version, std::nullopt, nullptr);
+    if (is_local_ && !fetched.ok() && fetched.error().code == base::ErrorCode::not_found) {
+      // Nothing there, or not there yet? Where the leader cannot tell, the first answer stands.
+      auto confirmed = fetch_config(caller_, name, version, Consistency::linearizable, nullptr);
+      if (confirmed.ok() || !is_passing(confirmed.error())) fetched = std::move(confirmed);
+    }
     if (!fetched.ok()) return std::move(fetched).error();
     return std::move(fetched->config);
   }
@@ -248,6 +255,7 @@ class ClientImpl final : public Client {
 
   const std::string name_;
   const base::Role role_;
+  const bool is_local_;  // What any instance says is asked for.
   base::SystemClock clock_;
   Caller caller_;
   std::mutex mutex_;

@@ -12,10 +12,6 @@ namespace {
 
 std::string long_poll_wait(milliseconds wait) { return std::to_string(wait.count()) + "ms"; }
 
-bool is_passing(const base::Error& error) {
-  return error.code == base::ErrorCode::unavailable || error.code == base::ErrorCode::timeout;
-}
-
 base::Error behind() {
   return {base::ErrorCode::unavailable, kReasonBehind,
           "this instance has not caught up with what is known already"};

@@ -138,6 +138,23 @@ TEST_F(ClusterTest, AfterAFailoverTheNextHandshakeTellsTheNewLeader) {
   EXPECT_EQ(writer(*client), new_leader);
 }
 
+TEST_F(ClusterTest, InstancesThatAllWereRestartedAreIntroducedToAnew) {
+  add_cluster(3);
+  const auto client = open(options());
+  ASSERT_TRUE(put(*client));
+  for (const auto& server : servers_) {
+    server->forget_sessions();
+    server->set_leaderless(true);
+  }
+  std::thread elector([&] {
+    std::this_thread::sleep_for(milliseconds(100));
+    for (const auto& server : servers_) server->forget_sessions();
+    servers_[1]->set_leaderless(false);
+  });
+  EXPECT_TRUE(put(*client));
+  elector.join();
+}
+
 TEST_F(ClusterTest, AnElectionIsWaitedFor) {
   add_cluster(3);
   for (const auto& server : servers_) server->set_leaderless(true);
@@ -237,6 +254,27 @@ TEST_F(ClusterTest, AClientThatIsPinnedStaysWhereItIs) {
   ASSERT_FALSE(put.ok());
   EXPECT_EQ(put.error().reason, "no_leader");
   EXPECT_EQ(servers_[1]->connections(), 0);
+}
+
+TEST_F(ClusterTest, WhatALocalReadDoesNotFindTheLeaderIsAskedFor) {
+  const auto handler = [](const FakeRequest& request) {
+    if (request.target.find("local") != std::string::npos) {
+      return error_answer({base::ErrorCode::not_found, "no_config", "there is none"});
+    }
+    FakeAnswer answer;
+    answer.message.body = "{}";
+    answer.message.fields = {{"version", "3"}};
+    return answer;
+  };
+  FakeServer& server = add_server(handler);
+  auto local = options(milliseconds(300));
+  local.reads = Consistency::local;
+  const auto client = open(local);
+  const auto config = client->get_config("sniffer");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->version, 3U);
+  server.inject(std::vector<Fault>(100, Fault::unavailable));
+  EXPECT_FALSE(client->get_config("sniffer").ok());
 }
 
 TEST_F(ClusterTest, AcknowledgementByTheLeaderAloneIsAskedForInTheQuery) {

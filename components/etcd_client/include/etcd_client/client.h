@@ -129,7 +129,7 @@ class Client {
 
   virtual base::Result<PutResult> put_config(std::string_view component, std::string_view document,
                                              const PutOptions& options = {}) = 0;
-  // version 0: the active one.
+  // version 0: the active one. With local reads, what is not found is asked of the leader, too.
   virtual base::Result<base::ConfigVersion> get_config(std::string_view component,
                                                        std::uint64_t version = 0) = 0;
   virtual base::Result<std::vector<base::ConfigVersion>> config_history(
