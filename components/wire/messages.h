@@ -25,6 +25,7 @@ inline constexpr std::string_view kFieldRevision = "revision";  // state the ans
 inline constexpr std::string_view kFieldCommitted = "committed-revision";
 inline constexpr std::string_view kFieldAgeMs = "age-ms";       // of a local answer
 inline constexpr std::string_view kFieldReplayed = "replayed";  // "1": a remembered answer
+inline constexpr std::string_view kFieldLeader = "leader";      // of an answer that it gave
 
 // Handshake payloads. Each has to fit into a handshake message (kHandshakeBytesMax).
 inline constexpr std::size_t kWelcomeEndpointsMax = 32;
