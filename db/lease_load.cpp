@@ -13,7 +13,8 @@ base::Result<std::vector<Lease>> stored_leases(Connection& db) {
   std::vector<Lease> leases;
   const base::Status read = guarded("reading", db.path(), [&]() -> base::Status {
     std::unordered_map<std::string, base::Heartbeat> beats;
-    static const std::string beat_sql = select(kHeartbeatColumns, "FROM heartbeat WHERE deleted = 0");
+    static const std::string beat_sql =
+        select(kHeartbeatColumns, "FROM heartbeat WHERE deleted = 0");
     Query beat = db.query(beat_sql.c_str());
     while (beat.step()) {
       base::Heartbeat heartbeat = heartbeat_of(beat);

@@ -161,8 +161,8 @@ class CoreDriver final : private LinkListener {
   std::array<std::atomic<std::uint64_t>, std::variant_size_v<Body>> sent_{};
 
   mutable std::mutex view_mutex_;
-  std::shared_ptr<const ClusterView> view_;      // Guarded by view_mutex_; replaced, never changed.
-  std::map<NodeId, std::string> trouble_;        // Guarded by view_mutex_.
+  std::shared_ptr<const ClusterView> view_;  // Guarded by view_mutex_; replaced, never changed.
+  std::map<NodeId, std::string> trouble_;    // Guarded by view_mutex_.
 
   std::mutex mutex_;
   std::condition_variable wake_;

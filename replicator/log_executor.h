@@ -77,8 +77,7 @@ class LogExecutor {
     std::function<void(const std::vector<std::string>&)> revoked;
   };
   // `store` is the executor's from now on. All else must outlive it.
-  LogExecutor(db::SqliteStore& store, DurableLog& log, db::LeaseTable& leases,
-              Listeners listeners);
+  LogExecutor(db::SqliteStore& store, DurableLog& log, db::LeaseTable& leases, Listeners listeners);
   ~LogExecutor();
   LogExecutor(const LogExecutor&) = delete;
   LogExecutor& operator=(const LogExecutor&) = delete;

@@ -44,8 +44,7 @@ Error other_members(const std::vector<NodeId>& known, const std::vector<NodeId>&
 // Started for the first time, or alone until now.
 bool may_adopt(const db::SqliteStore& store, const Membership& known) {
   if (known.members.empty()) return true;
-  return known.revision == 0 && known.members.size() == 1 &&
-         store.state().log_base_revision == 0;
+  return known.revision == 0 && known.members.size() == 1 && store.state().log_base_revision == 0;
 }
 
 }  // namespace

@@ -7,11 +7,11 @@ base::Status PeerIds::check(const NodeId& peer, const std::string& node_id, bool
   const auto found = known_.find(peer);
   is_new = found == known_.end();
   if (is_new || found->second == node_id) return {};
-  return base::Error{base::ErrorCode::conflict, "peer_replaced",
-                     peer + " came back with another state (its id was " + found->second +
-                         ", now " + node_id +
-                         "): it may have forgotten a vote. Let it in anew:  ml-guard member remove " +
-                         peer + "  then  ml-guard member add " + peer};
+  return base::Error{
+      base::ErrorCode::conflict, "peer_replaced",
+      peer + " came back with another state (its id was " + found->second + ", now " + node_id +
+          "): it may have forgotten a vote. Let it in anew:  ml-guard member remove " + peer +
+          "  then  ml-guard member add " + peer};
 }
 
 void PeerIds::keep(const NodeId& peer, const std::string& node_id) {

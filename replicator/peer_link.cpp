@@ -104,9 +104,8 @@ void PeerLink::run(Lane& lane) {
 void PeerLink::carry(Lane& lane, const Message& message) {
   wire::Message sealed = parts_.envelope;
   sealed.body = encode(message);
-  const base::Result<PeerChannel::Reply> reply =
-      lane.channel.call("POST", kPeerTarget, sealed, {kConnectMax, patience(lane.kind)},
-                        Repeat::allowed);
+  const base::Result<PeerChannel::Reply> reply = lane.channel.call(
+      "POST", kPeerTarget, sealed, {kConnectMax, patience(lane.kind)}, Repeat::allowed);
   if (!reply) {
     report(&reply.error());
     // Who was connected and cannot be reached now has most likely gone.

@@ -239,9 +239,8 @@ class Replica final : public Replicator {
     Result<Message> message = decode_message(mail.body);
     if (!message) return mail.reply(message.error());
     if (Status known = check_sender(mail, message->from); !known) return mail.reply(known.error());
-    driver_.receive(std::move(*message), [reply = std::move(mail.reply)](std::string body) {
-      reply(std::move(body));
-    });
+    driver_.receive(std::move(*message),
+                    [reply = std::move(mail.reply)](std::string body) { reply(std::move(body)); });
   }
 
   void change_members(MemberChange change, const NodeId& member, const std::string& author,
@@ -388,8 +387,8 @@ Result<std::unique_ptr<Replicator>> Replicator::open(const ReplicaOptions& optio
   Result<std::map<NodeId, std::string>> peers = (*store)->peer_node_ids();
   if (!peers) return peers.error();
   return std::unique_ptr<Replicator>(
-      std::make_unique<Replica>(std::move(*folder), std::move(*store), std::move(*log), std::move(*peers),
-                                options, std::move(*recovered), cluster, clock));
+      std::make_unique<Replica>(std::move(*folder), std::move(*store), std::move(*log),
+                                std::move(*peers), options, std::move(*recovered), cluster, clock));
 }
 
 }  // namespace mlguard::replicator

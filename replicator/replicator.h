@@ -34,7 +34,7 @@ struct ReplicaOptions {
 
 // A message of a peer's, as POST /v1/peer brought it.
 struct PeerMail {
-  std::string node_id;        // Of the sender's state: changes when its disk was wiped.
+  std::string node_id;  // Of the sender's state: changes when its disk was wiped.
   std::string schema_version;
   std::string body;
   // The answer's body; empty when there is none to give. Or why the mail is refused.
@@ -61,8 +61,8 @@ class Replicator : public db::Engine {
   virtual std::int64_t age_ms() const = 0;
 
   // On the leader; the answer is AnswerKind::not_leader elsewhere.
-  virtual void change_members(MemberChange change, const NodeId& member,
-                              const std::string& author, AnswerDone done) = 0;
+  virtual void change_members(MemberChange change, const NodeId& member, const std::string& author,
+                              AnswerDone done) = 0;
   virtual void transfer(const NodeId& target, AnswerDone done) = 0;
 
   // Requests to other instances.

@@ -133,7 +133,8 @@ Result<std::string> SnapshotFetcher::bring(const Order& order) {
 }
 
 Result<SnapshotFetcher::Offer> SnapshotFetcher::ask(const Order& order) {
-  Result<wire::Message> made = expect_ok(channel_->call("POST", "/v1/backups", {}, kPatience, Repeat::allowed));
+  Result<wire::Message> made =
+      expect_ok(channel_->call("POST", "/v1/backups", {}, kPatience, Repeat::allowed));
   if (!made) return made.error();
   Offer offer{text(*made, "id"), number(*made, "bytes"), text(*made, "sha256"),
               number(*made, "revision")};
@@ -175,7 +176,8 @@ Result<std::string> SnapshotFetcher::piece(const Order& order, const Offer& offe
                              "&length=" + std::to_string(kSnapshotPieceBytes);
   Error problem;
   for (int tries = 0; tries < kSnapshotPieceTries && current(order); ++tries) {
-    Result<wire::Message> came = expect_ok(channel_->call("GET", target, {}, kPatience, Repeat::allowed));
+    Result<wire::Message> came =
+        expect_ok(channel_->call("GET", target, {}, kPatience, Repeat::allowed));
     if (came) return std::move(came->body);
     problem = came.error();
     if (problem.code == ErrorCode::not_found) break;

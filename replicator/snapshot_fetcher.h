@@ -64,10 +64,10 @@ class SnapshotFetcher {
   Done done_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::optional<Order> next_;              // Guarded by mutex_.
-  std::uint64_t current_id_ = 0;           // Guarded by mutex_.
-  std::unique_ptr<PeerChannel> channel_;   // Replaced under mutex_; used by the thread.
-  bool stopping_ = false;                  // Guarded by mutex_.
+  std::optional<Order> next_;             // Guarded by mutex_.
+  std::uint64_t current_id_ = 0;          // Guarded by mutex_.
+  std::unique_ptr<PeerChannel> channel_;  // Replaced under mutex_; used by the thread.
+  bool stopping_ = false;                 // Guarded by mutex_.
   std::thread thread_;
 };
 

@@ -26,14 +26,12 @@ constexpr std::size_t kConflictsDefault = 100;
 // Why the core did not do what an operator asked for. REQUIRES: it did not.
 Error refusal_of(const Answer& answer) {
   switch (answer.kind) {
-    case AnswerKind::refused:
-      return {ErrorCode::conflict, "refused", answer.detail};
+    case AnswerKind::refused: return {ErrorCode::conflict, "refused", answer.detail};
     case AnswerKind::unknown:
       return {ErrorCode::timeout, "outcome_unknown",
               "no majority confirmed it in time: it may or may not take effect; look with  "
               "ml-guard members"};
-    case AnswerKind::failed:
-      return {ErrorCode::unavailable, "not_done", answer.detail};
+    case AnswerKind::failed: return {ErrorCode::unavailable, "not_done", answer.detail};
     case AnswerKind::busy:
     case AnswerKind::not_leader:
     case AnswerKind::done: break;
@@ -51,8 +49,8 @@ std::string done_at(std::uint64_t revision) {
 }
 
 // Answers a change of members.
-replicator::AnswerDone member_answer(ApiContext& api, const ExchangePtr& exchange,
-                                     std::string what, const std::string& member) {
+replicator::AnswerDone member_answer(ApiContext& api, const ExchangePtr& exchange, std::string what,
+                                     const std::string& member) {
   return [&api, exchange, what = std::move(what), member](const Answer& answer) {
     if (answer.kind != AnswerKind::done) return exchange->fail(refusal_of(answer));
     base::log_info(what, {{"member", member}, {"who", exchange->caller().name}});
@@ -81,8 +79,7 @@ void add_member(ApiContext& api, const ExchangePtr& exchange) {
   if (Status may = authorize(api, *exchange, Verb::cluster_manage); !may) {
     return exchange->fail(may.error());
   }
-  Result<wire::MemberChange> change =
-      wire::decode_member_change(exchange->request().message.body);
+  Result<wire::MemberChange> change = wire::decode_member_change(exchange->request().message.body);
   if (!change) return exchange->fail(change.error());
   const auto view = api.replica.view();
   const replicator::Member* known = view->core.membership.find(change->address);

@@ -79,8 +79,7 @@ void render_store(std::string& out, const ApiContext& api) {
          static_cast<double>(status.committed));
   metric(out, "mlguard_term", "gauge", "The replication protocol's term.",
          static_cast<double>(status.term));
-  metric(out, "mlguard_leads", "gauge", "1 on the leader.",
-         api.replica.ticket().term != 0 ? 1 : 0);
+  metric(out, "mlguard_leads", "gauge", "1 on the leader.", api.replica.ticket().term != 0 ? 1 : 0);
   constexpr std::string_view kSent = "mlguard_peer_requests_total";
   metric_head(out, kSent, "counter", "Requests of the replication protocol to peers, by kind.");
   for (const auto& [kind, count] : api.replica.messages_sent()) {

@@ -116,8 +116,8 @@ void Exchange::reply_with(std::function<ApiAnswer()> make) {
   // What the loop needs outlives this Exchange: the session is shared, the metrics are the
   // server's, which stops its loops first.
   responder_->answer_with([make = std::move(make), session = session_, counter = counter_,
-                          route = request_.route, started = started_us_,
-                          &metrics = accounts_.metrics] {
+                           route = request_.route, started = started_us_,
+                           &metrics = accounts_.metrics] {
     ApiAnswer answer = make();
     const int status = answer.status;
     const bool has_body = !answer.body.empty();

@@ -36,7 +36,7 @@ struct ApiRequest {
   PeerAddress peer;
   const char* allow = nullptr;  // Set when the path is known for these methods only.
   db::Consistency consistency = db::Consistency::local;  // Of a read.
-  db::Ack ack = db::Ack::quorum;                          // Of a write.
+  db::Ack ack = db::Ack::quorum;                         // Of a write.
 };
 
 struct ApiAnswer {

@@ -104,8 +104,7 @@ void forward_to_leader(ApiContext& api, const ExchangePtr& exchange) {
   const bool is_read = request.method == kGet;
   const bool is_known = request.message.field(wire::kFieldRequestId) != nullptr;
   call.target = "/v1/peer/forward";
-  call.repeat =
-      is_read || is_known ? replicator::Repeat::allowed : replicator::Repeat::forbidden;
+  call.repeat = is_read || is_known ? replicator::Repeat::allowed : replicator::Repeat::forbidden;
   call.message.body = encode(ForwardedRequest{request.method, request.target, exchange->caller(),
                                               request.peer.text, request.message});
   call.done = [&api, exchange, is_read](const Result<PeerChannel::Reply>& reply) {

@@ -294,8 +294,8 @@ void Gate::enrol_first(const SessionTable::Pointer& session, const ExchangePtr& 
 
 bool Gate::for_the_leader(const Route& route, const Exchange& exchange) const {
   if (exchange.session() == nullptr || route.by == By::any) return false;
-  const bool local = route.by == By::reader &&
-                     exchange.request().consistency == db::Consistency::local;
+  const bool local =
+      route.by == By::reader && exchange.request().consistency == db::Consistency::local;
   return !local && api_.engine.ticket().term == 0;
 }
 

@@ -31,13 +31,13 @@ void Promotions::tick() {
       continue;
     }
     // Refused while it lags: tried again at the next tick.
-    replica_.change_members(replicator::MemberChange::promote, member, "server",
-                            [this, member](const replicator::Answer& answer) {
-                              if (answer.kind != AnswerKind::done) return;
-                              forget(member);
-                              base::log_info("a member has caught up and votes now",
-                                             {{"member", member}});
-                            });
+    replica_.change_members(
+        replicator::MemberChange::promote, member, "server",
+        [this, member](const replicator::Answer& answer) {
+          if (answer.kind != AnswerKind::done) return;
+          forget(member);
+          base::log_info("a member has caught up and votes now", {{"member", member}});
+        });
   }
 }
 

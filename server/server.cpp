@@ -77,9 +77,9 @@ class RunningServer final : public Server {
         backups_(options.data_dir + "/backups", *engine_, clock),
         promotions_(*engine_),
         health_(*engine_, clock, options.health, [this] { chores(); }),
-        api_{clock,         *engine_, *engine_, cluster_, metrics_,    sessions_, hub_,
-             pool_,         health_,  beats_,   handshakes_, refusals_, refusal_logs_, backups_,
-             promotions_,   options.api} {
+        api_{clock,         *engine_, *engine_,    cluster_,   metrics_,    sessions_,
+             hub_,          pool_,    health_,     beats_,     handshakes_, refusals_,
+             refusal_logs_, backups_, promotions_, options.api} {
     api_.started_ms = clock.wall_ms();
   }
   ~RunningServer() override { stop(); }

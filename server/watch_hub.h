@@ -89,7 +89,7 @@ class WatchHub {
   std::unordered_map<std::string, std::uint64_t> last_change_;  // Resource → revision.
   std::uint64_t remembered_from_ = 0;  // Changes up to here are not in last_change_.
   std::uint64_t newest_ = 0;
-  bool all_changed_ = false;  // Published, not yet delivered.
+  bool all_changed_ = false;          // Published, not yet delivered.
   std::vector<std::string> changed_;  // Published, not yet delivered.
   Woken ready_;                       // Ended or so, not yet called.
   std::thread thread_;

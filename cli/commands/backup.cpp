@@ -7,12 +7,12 @@
 #include <ostream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/listing.h"
 #include "cli/progress.h"
-#include "base/sha256.h"
 
 namespace mlguard::cli {
 namespace {

@@ -18,8 +18,7 @@ inline base::Result<std::unique_ptr<replicator::Replicator>> open_alone(
   options.store = store;
   options.self = "localhost:2379";
   options.initial_members = {options.self};
-  auto opened =
-      replicator::Replicator::open(options, wire::ClusterKey::generate(), clock);
+  auto opened = replicator::Replicator::open(options, wire::ClusterKey::generate(), clock);
   if (!opened.ok()) return opened;
   if (!(*opened)->wait_for_leader(kLeadWithinMs)) {
     return base::Error{base::ErrorCode::timeout, "the instance does not lead"};
