@@ -49,28 +49,35 @@ std::uint64_t stamp_at(std::int64_t wall_ms) {
 }  // namespace
 
 base::Result<TailMerger> TailMerger::prepare(Connection& connection, const MergeRequest& request,
-                                             const StoreState& state, std::int64_t now_ms) {
-  TailMerger merger(connection, request, state, now_ms);
-  for (const LogEntry& entry : request.entries) {
-    auto images = decode_images(entry.rows);
+                                             std::vector<bool> answered, const StoreState& state,
+                                             std::int64_t now_ms) {
+  TailMerger merger(connection, request, std::move(answered), state, now_ms);
+  for (std::size_t i = 0; i < request.entries.size(); ++i) {
+    auto images = decode_images(request.entries[i].rows);
     if (!images.ok()) return images.error();
-    for (const RowImage& image : *images) {
-      if (image.kind != ImageKind::row) continue;
-      merger.tail_keys_.insert(place_of(image));
-      merger.tail_writes_.insert(write_of(image));
-    }
     merger.images_.push_back(std::move(images).value());
+    merger.index_rows(i);
   }
   return merger;
 }
 
-TailMerger::TailMerger(Connection& connection, const MergeRequest& request, const StoreState& state,
-                       std::int64_t now_ms)
+TailMerger::TailMerger(Connection& connection, const MergeRequest& request,
+                       std::vector<bool> answered, const StoreState& state, std::int64_t now_ms)
     : connection_(connection),
       request_(request),
+      answered_(std::move(answered)),
       ahead_(stamp_at(now_ms + kMergeClockAheadMsMax)),
       log_base_(state.log_base_revision),
       revision_(state.revision) {}
+
+void TailMerger::index_rows(std::size_t entry) {
+  for (const RowImage& image : images_[entry]) {
+    if (image.kind != ImageKind::row) continue;
+    tail_writes_.insert(write_of(image));
+    std::size_t& last = last_writers_[place_of(image)];
+    if (!answered_[entry]) last = entry;
+  }
+}
 
 bool TailMerger::is_void(std::size_t index) const {
   if (images_[index].empty()) return true;
@@ -89,8 +96,7 @@ std::uint64_t TailMerger::hlc_max(std::size_t index) const {
   return highest;
 }
 
-TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandContext& context,
-                                            bool answered) {
+TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandContext& context) {
   Outcome outcome;
   recorded_ = 0;
   for (const RowImage& image : images_[index]) {
@@ -100,8 +106,8 @@ TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandCont
       keep_conflict(image, context);
       continue;
     }
-    if (answered) continue;
-    switch (merge_image(request_.entries[index], image, context)) {
+    if (answered_[index]) continue;
+    switch (merge_image(index, image, context)) {
       case Verdict::taken: ++outcome.taken; break;
       case Verdict::stands: break;
       case Verdict::lost: ++outcome.lost; break;
@@ -111,21 +117,22 @@ TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandCont
   return outcome;
 }
 
-TailMerger::Verdict TailMerger::merge_image(const LogEntry& entry, const RowImage& image,
+TailMerger::Verdict TailMerger::merge_image(std::size_t entry, const RowImage& image,
                                             const CommandContext& context) {
+  // Judged once already. Its victor may be cleared away since, or the clock have caught up: that
+  // must not make it win the second time.
+  if (is_recorded(image)) return Verdict::lost;
   // Its condition held in another history; here nobody checked it.
-  if (entry.compare_and_set) return record(image, "compare-and-set", context);
+  if (request_.entries[entry].compare_and_set) return record(image, "compare-and-set", context);
   // Who votes is decided by majorities, never by clocks.
   if (image.table->id == TableId::member) return record(image, "membership", context);
   if (is_ahead(image)) return record(image, "clock ahead", context);
   if (image.table->id == TableId::audit) return merge_audit(image, context);
-  return merge_row(image, context);
+  return merge_row(entry, image, context);
 }
 
-TailMerger::Verdict TailMerger::merge_row(const RowImage& image, const CommandContext& context) {
-  // Judged once already. Its victor may be cleared away since, or the clock have caught up: that
-  // must not make it win the second time.
-  if (is_recorded(image)) return Verdict::lost;
+TailMerger::Verdict TailMerger::merge_row(std::size_t entry, const RowImage& image,
+                                          const CommandContext& context) {
   const auto bytes = read_row(connection_, *image.table, image.values);
   if (!bytes) {
     take(image, context);
@@ -146,6 +153,8 @@ TailMerger::Verdict TailMerger::merge_row(const RowImage& image, const CommandCo
   // Its own writer has replaced it, and that is merged already: this is done the second time.
   if (tail_writes_.count(write_of(standing)) != 0) return Verdict::stands;
   if (both_deleted) return Verdict::stands;
+  // Its own writer has replaced it, and that write is judged in its place.
+  if (last_writers_.at(place_of(image)) > entry) return Verdict::lost;
   return record(image, "older", context);
 }
 
@@ -218,7 +227,7 @@ void TailMerger::find_touched() {
       if (!images.ok()) continue;
       for (const RowImage& image : *images) {
         std::string place = place_of(image);
-        if (tail_keys_.count(place) != 0) touched_->insert(std::move(place));
+        if (last_writers_.count(place) != 0) touched_->insert(std::move(place));
       }
     }
   }

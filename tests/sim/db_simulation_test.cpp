@@ -36,13 +36,13 @@ TEST(DbSimulationTest, EveryInvariantHoldsOverTheRealStore) {
          (seed < kFixedSeedsMax && std::chrono::steady_clock::now() < deadline)) {
     run_seed(++seed, coverage);
   }
-  std::printf("%llu seeds: committed %llu, merges %llu (rows %llu, conflicts %llu), snapshots %llu\n",
-              static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(coverage.committed),
-              static_cast<unsigned long long>(coverage.merges),
-              static_cast<unsigned long long>(coverage.merged_rows),
-              static_cast<unsigned long long>(coverage.conflicts),
-              static_cast<unsigned long long>(coverage.snapshots));
+  std::printf(
+      "%llu seeds: committed %llu, merges %llu (rows %llu, conflicts %llu), snapshots %llu\n",
+      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(coverage.committed),
+      static_cast<unsigned long long>(coverage.merges),
+      static_cast<unsigned long long>(coverage.merged_rows),
+      static_cast<unsigned long long>(coverage.conflicts),
+      static_cast<unsigned long long>(coverage.snapshots));
   // A simulator in which nothing happens proves nothing.
   EXPECT_GT(coverage.committed, 20 * seed);
   EXPECT_GT(coverage.merges, seed / 10);

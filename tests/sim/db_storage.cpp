@@ -294,7 +294,8 @@ std::string DbStorage::read(const std::string& key) const {
 std::vector<Row> DbStorage::rows() const {
   std::vector<Row> found;
   db::Query row = store_->connection().query(
-      "SELECT a.component, a.hlc, a.origin, c.revision, c.document FROM config_active a JOIN config "
+      "SELECT a.component, a.hlc, a.origin, c.revision, c.document FROM config_active a JOIN "
+      "config "
       "c ON c.component = a.component AND c.version = a.version WHERE a.deleted = 0");
   while (row.step()) {
     Row next;
