@@ -122,9 +122,9 @@ class SqliteStore {
 
   // As of the last commit: the members in the table, or the initial ones while it is empty.
   const Membership& membership() const { return membership_; }
-  // The voters that the cluster begins with, persisted once: does nothing when there are some.
-  // invalid_argument / "invalid_member" for an empty or doubled address or one with a comma. Not
-  // inside a group.
+  // The voters that the cluster begins with; they hold until the members are changed for the first
+  // time. invalid_argument / "invalid_member" for an empty or doubled address or one with a comma.
+  // Not inside a group.
   base::Status set_initial_members(const std::vector<std::string>& addresses);
   // The node id first seen behind a peer's address; nullopt: not seen yet.
   base::Result<std::optional<std::string>> peer_node_id(const std::string& address);

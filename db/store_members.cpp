@@ -124,8 +124,7 @@ Status SqliteStore::set_initial_members(const std::vector<std::string>& addresse
     joined += address;
   }
   return guarded("writing", config_.path, [&]() -> Status {
-    connection_.run(
-        "UPDATE node_state SET initial_members = ? WHERE id = 1 AND initial_members = ''", joined);
+    connection_.run("UPDATE node_state SET initial_members = ? WHERE id = 1", joined);
     membership_ = read_membership();
     return {};
   });

@@ -31,6 +31,22 @@ bool is_tombstone(const RowImage& image) {
   return deleted != nullptr && *deleted != 0;
 }
 
+// What a table would refuse must not fail a whole group of others' writes.
+bool fits_table(const RowImage& image) {
+  for (std::size_t i = 0; i < image.values.size(); ++i) {
+    const ImageValue& value = image.values[i];
+    bool fits = false;
+    switch (image.table->columns[i].type) {
+      case ColumnType::integer: fits = std::holds_alternative<std::int64_t>(value); break;
+      case ColumnType::real: fits = std::holds_alternative<double>(value); break;
+      case ColumnType::text: fits = std::holds_alternative<std::string_view>(value); break;
+      case ColumnType::blob: fits = std::holds_alternative<ImageBlob>(value); break;
+    }
+    if (!fits) return false;
+  }
+  return true;
+}
+
 // The column that says which revision wrote the row, so that streams deliver it.
 std::optional<std::size_t> revision_column(TableId table) {
   switch (table) {
@@ -55,6 +71,13 @@ base::Result<TailMerger> TailMerger::prepare(Connection& connection, const Merge
   for (std::size_t i = 0; i < request.entries.size(); ++i) {
     auto images = decode_images(request.entries[i].rows);
     if (!images.ok()) return images.error();
+    if (!std::all_of(images->begin(), images->end(), fits_table)) {
+      return base::Error{base::ErrorCode::corrupt, "bad_image",
+                         "a row of entry " + std::to_string(request.entries[i].revision) + " of " +
+                             request.from +
+                             " does not fit its table, so its entries are not merged; run the same "
+                             "release on all instances"};
+    }
     merger.images_.push_back(std::move(images).value());
     merger.index_rows(i);
   }

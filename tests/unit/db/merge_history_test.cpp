@@ -1,4 +1,5 @@
 // Merging over several histories: what was merged is merged on, trimmed logs, records, damage.
+#include "db/row_image.h"
 #include "tests/unit/db/cluster_fixture.h"
 
 namespace mlguard::db::test {
@@ -124,10 +125,21 @@ TEST_F(PartedTest, WithoutTheOldImagesRatherALoserTooManyThanOneTooFew) {
 TEST_F(PartedTest, ATailThatCannotBeReadIsRefusedAndTheGroupGoesOn) {
   put_rule(*other_, "r1", "10.1.0.1/32");
   put_rule(*other_, "r2", "10.1.0.2/32");
-  std::vector<LogEntry> tail = tail_of(*other_, common_);
-  tail.back().rows.pop_back();
+  std::vector<LogEntry> cut = tail_of(*other_, common_);
+  cut.back().rows.pop_back();
+  // A row that its table would refuse: no version, which is an integer.
+  std::vector<LogEntry> misfit = tail_of(*other_, common_);
+  misfit.back().rows.clear();
+  ImageWriter writer(misfit.back().rows);
+  writer.begin(ImageKind::row, table_of(TableId::config_active));
+  writer.text("sniffer");
+  writer.null();
+  writer.integer(1);
+  writer.text("bbbb");
+  writer.integer(0);
   ASSERT_TRUE(leader_->begin_group().ok());
-  EXPECT_EQ(reason_of(leader_->merge({common_, "other:2380", tail})), "bad_image");
+  EXPECT_EQ(reason_of(leader_->merge({common_, "other:2380", cut})), "bad_image");
+  EXPECT_EQ(reason_of(leader_->merge({common_, "other:2380", misfit})), "bad_image");
   EXPECT_FALSE(leader_->group_failed());
   ASSERT_TRUE(leader_->execute({PutRules{{rule_for("10.9.0.1", "r9")}}, "operator", ""}).ok());
   ASSERT_TRUE(leader_->commit_group().ok());
