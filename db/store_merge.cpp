@@ -25,18 +25,21 @@ std::string merged_summary(const LogEntry& entry, const std::string& from,
 
 base::Result<MergeReport> SqliteStore::merge(const MergeRequest& request) {
   return in_group([&]() -> base::Result<MergeReport> {
-    auto merger = TailMerger::prepare(connection_, request, state_, clock_.wall_ms());
+    // Whose client has asked here again and was answered: done once already.
+    std::vector<bool> answered;
+    for (const LogEntry& theirs : request.entries) {
+      answered.push_back(find_replay(theirs.request_id).has_value());
+    }
+    auto merger = TailMerger::prepare(connection_, request, answered, state_, clock_.wall_ms());
     if (!merger.ok()) return merger.error();
     MergeReport report;
     for (std::size_t i = 0; i < request.entries.size(); ++i) {
       const LogEntry& theirs = request.entries[i];
       if (merger->is_void(i)) continue;
-      // Its client has asked here again and was answered: done once already.
-      const bool answered = find_replay(theirs.request_id).has_value();
       hlc_.observe(merger->hlc_max(i));
       const CommandContext context = new_context(theirs.author);
       capture_.begin_write(context.revision);
-      const TailMerger::Outcome outcome = merger->merge_entry(i, context, answered);
+      const TailMerger::Outcome outcome = merger->merge_entry(i, context);
       if (capture_.images().empty()) continue;
 
       LogEntry entry;
@@ -45,7 +48,7 @@ base::Result<MergeReport> SqliteStore::merge(const MergeRequest& request) {
       entry.resource = theirs.resource;
       entry.summary = merged_summary(theirs, request.from, outcome);
       // A write that lost is not done: who asks again gets it done, not a "done" from memory.
-      if (!answered && outcome.lost == 0) {
+      if (!answered[i] && outcome.lost == 0) {
         entry.request_id = theirs.request_id;
         entry.result = theirs.result;
       }

@@ -45,20 +45,6 @@ std::string uri_of(const std::string& path) {
   return uri + "?mode=ro&immutable=1";
 }
 
-// The file under the name "snapshot" beside ours, as long as this lives.
-class Attached {
- public:
-  Attached(Connection& connection, const std::string& path) : connection_(connection) {
-    connection_.run("ATTACH ? AS snapshot", uri_of(path));
-  }
-  ~Attached() { connection_.detach("snapshot"); }
-  Attached(const Attached&) = delete;
-  Attached& operator=(const Attached&) = delete;
-
- private:
-  Connection& connection_;
-};
-
 Status check_schema(Connection& db, const std::string& path) {
   if (db.integer_of("PRAGMA snapshot.application_id") != kApplicationId) {
     return Error{ErrorCode::conflict, "foreign_database",
@@ -76,24 +62,41 @@ Status check_schema(Connection& db, const std::string& path) {
   return {};
 }
 
-Status check_snapshot(Connection& db, const std::string& path, std::uint64_t committed) {
-  const auto status = guarded("reading", path, [&]() -> Status {
-    if (auto schema = check_schema(db, path); !schema.ok()) return schema;
-    if (const std::string problem = db.text_of("PRAGMA snapshot.quick_check(1)"); problem != "ok") {
-      return damaged_snapshot(path, problem);
-    }
-    const std::int64_t revision = db.integer_of("SELECT revision FROM snapshot.node_state");
-    if (revision < static_cast<std::int64_t>(committed)) {
-      return Error{ErrorCode::conflict, "snapshot_behind",
-                   "the snapshot " + path + " ends at revision " + std::to_string(revision) +
-                       ", but here revision " + std::to_string(committed) +
-                       " is committed; nothing was changed. Take a newer one"};
-    }
-    return {};
-  });
-  if (status.ok() || status.error().reason != "database_corrupt") return status;
-  return damaged_snapshot(path, "SQLite cannot read it");
+Status check_content(Connection& db, const std::string& path, std::uint64_t committed) {
+  if (auto schema = check_schema(db, path); !schema.ok()) return schema;
+  if (const std::string problem = db.text_of("PRAGMA snapshot.quick_check(1)"); problem != "ok") {
+    return damaged_snapshot(path, problem);
+  }
+  const std::int64_t revision = db.integer_of("SELECT revision FROM snapshot.node_state");
+  if (revision < static_cast<std::int64_t>(committed)) {
+    return Error{ErrorCode::conflict, "snapshot_behind",
+                 "the snapshot " + path + " ends at revision " + std::to_string(revision) +
+                     ", but here revision " + std::to_string(committed) +
+                     " is committed; nothing was changed. Take a newer one"};
+  }
+  return {};
 }
+
+// The file under the name "snapshot" beside ours, as long as this lives.
+class Attached {
+ public:
+  explicit Attached(Connection& connection) : connection_(connection) {}
+  Status open(const std::string& path, std::uint64_t committed) {
+    Status opened = guarded("reading", path, [&] {
+      connection_.run("ATTACH ? AS snapshot", uri_of(path));
+      return check_content(connection_, path, committed);
+    });
+    // What is said of a damaged database is about our own.
+    if (opened.ok() || opened.error().reason != "database_corrupt") return opened;
+    return damaged_snapshot(path, "SQLite cannot read it");
+  }
+  ~Attached() { connection_.detach("snapshot"); }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+ private:
+  Connection& connection_;
+};
 
 // The last revision at which both logs agree, or `known` if that is later. The chain makes all
 // before it equal.
@@ -130,9 +133,11 @@ std::vector<std::string> keys_to_revoke(Connection& db) {
   return keys;
 }
 
+// Row by row: without the WHERE SQLite may copy the entries of a table's indexes as they are, and
+// nobody has checked those.
 void replace_table(Connection& db, const std::string& table) {
   db.execute("DELETE FROM main." + table + "; INSERT INTO main." + table +
-             " SELECT * FROM snapshot." + table);
+             " SELECT * FROM snapshot." + table + " WHERE true");
 }
 
 void replace_everything(Connection& db) {
@@ -156,23 +161,19 @@ void replace_everything(Connection& db) {
 
 Status SqliteStore::install_snapshot(const std::string& path, std::uint64_t keep_after) {
   assert(!in_group_);
-  return guarded("installing the snapshot " + path + " in", config_.path, [&]() -> Status {
-    const Attached attached(connection_, path);
-    if (auto checked = check_snapshot(connection_, path, state_.committed); !checked.ok()) {
-      return checked;
-    }
-    state_before_ = state_;
-    // Whole tables are exchanged: the totals come with them.
-    capture_.look_away();
-    Status installed = guarded("installing the snapshot " + path + " in", config_.path,
-                               [&] { return replace_by_snapshot(path, keep_after); });
-    capture_.listen();
-    if (!installed.ok()) {
-      connection_.roll_back();
-      state_ = state_before_;
-    }
-    return installed;
-  });
+  Attached snapshot(connection_);
+  if (auto opened = snapshot.open(path, state_.committed); !opened.ok()) return opened;
+  state_before_ = state_;
+  // Whole tables are exchanged: the totals come with them.
+  capture_.look_away();
+  Status installed = guarded("installing the snapshot " + path + " in", config_.path,
+                             [&] { return replace_by_snapshot(path, keep_after); });
+  capture_.listen();
+  if (!installed.ok()) {
+    connection_.roll_back();
+    state_ = state_before_;
+  }
+  return installed;
 }
 
 Status SqliteStore::replace_by_snapshot(const std::string& path, std::uint64_t keep_after) {

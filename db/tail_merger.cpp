@@ -31,6 +31,22 @@ bool is_tombstone(const RowImage& image) {
   return deleted != nullptr && *deleted != 0;
 }
 
+// What a table would refuse must not fail a whole group of others' writes.
+bool fits_table(const RowImage& image) {
+  for (std::size_t i = 0; i < image.values.size(); ++i) {
+    const ImageValue& value = image.values[i];
+    bool fits = false;
+    switch (image.table->columns[i].type) {
+      case ColumnType::integer: fits = std::holds_alternative<std::int64_t>(value); break;
+      case ColumnType::real: fits = std::holds_alternative<double>(value); break;
+      case ColumnType::text: fits = std::holds_alternative<std::string_view>(value); break;
+      case ColumnType::blob: fits = std::holds_alternative<ImageBlob>(value); break;
+    }
+    if (!fits) return false;
+  }
+  return true;
+}
+
 // The column that says which revision wrote the row, so that streams deliver it.
 std::optional<std::size_t> revision_column(TableId table) {
   switch (table) {
@@ -49,28 +65,42 @@ std::uint64_t stamp_at(std::int64_t wall_ms) {
 }  // namespace
 
 base::Result<TailMerger> TailMerger::prepare(Connection& connection, const MergeRequest& request,
-                                             const StoreState& state, std::int64_t now_ms) {
-  TailMerger merger(connection, request, state, now_ms);
-  for (const LogEntry& entry : request.entries) {
-    auto images = decode_images(entry.rows);
+                                             std::vector<bool> answered, const StoreState& state,
+                                             std::int64_t now_ms) {
+  TailMerger merger(connection, request, std::move(answered), state, now_ms);
+  for (std::size_t i = 0; i < request.entries.size(); ++i) {
+    auto images = decode_images(request.entries[i].rows);
     if (!images.ok()) return images.error();
-    for (const RowImage& image : *images) {
-      if (image.kind != ImageKind::row) continue;
-      merger.tail_keys_.insert(place_of(image));
-      merger.tail_writes_.insert(write_of(image));
+    if (!std::all_of(images->begin(), images->end(), fits_table)) {
+      return base::Error{base::ErrorCode::corrupt, "bad_image",
+                         "a row of entry " + std::to_string(request.entries[i].revision) + " of " +
+                             request.from +
+                             " does not fit its table, so its entries are not merged; run the same "
+                             "release on all instances"};
     }
     merger.images_.push_back(std::move(images).value());
+    merger.index_rows(i);
   }
   return merger;
 }
 
-TailMerger::TailMerger(Connection& connection, const MergeRequest& request, const StoreState& state,
-                       std::int64_t now_ms)
+TailMerger::TailMerger(Connection& connection, const MergeRequest& request,
+                       std::vector<bool> answered, const StoreState& state, std::int64_t now_ms)
     : connection_(connection),
       request_(request),
+      answered_(std::move(answered)),
       ahead_(stamp_at(now_ms + kMergeClockAheadMsMax)),
       log_base_(state.log_base_revision),
       revision_(state.revision) {}
+
+void TailMerger::index_rows(std::size_t entry) {
+  for (const RowImage& image : images_[entry]) {
+    if (image.kind != ImageKind::row) continue;
+    tail_writes_.insert(write_of(image));
+    std::size_t& last = last_writers_[place_of(image)];
+    if (!answered_[entry]) last = entry;
+  }
+}
 
 bool TailMerger::is_void(std::size_t index) const {
   if (images_[index].empty()) return true;
@@ -89,8 +119,7 @@ std::uint64_t TailMerger::hlc_max(std::size_t index) const {
   return highest;
 }
 
-TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandContext& context,
-                                            bool answered) {
+TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandContext& context) {
   Outcome outcome;
   recorded_ = 0;
   for (const RowImage& image : images_[index]) {
@@ -100,8 +129,8 @@ TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandCont
       keep_conflict(image, context);
       continue;
     }
-    if (answered) continue;
-    switch (merge_image(request_.entries[index], image, context)) {
+    if (answered_[index]) continue;
+    switch (merge_image(index, image, context)) {
       case Verdict::taken: ++outcome.taken; break;
       case Verdict::stands: break;
       case Verdict::lost: ++outcome.lost; break;
@@ -111,21 +140,22 @@ TailMerger::Outcome TailMerger::merge_entry(std::size_t index, const CommandCont
   return outcome;
 }
 
-TailMerger::Verdict TailMerger::merge_image(const LogEntry& entry, const RowImage& image,
+TailMerger::Verdict TailMerger::merge_image(std::size_t entry, const RowImage& image,
                                             const CommandContext& context) {
+  // Judged once already. Its victor may be cleared away since, or the clock have caught up: that
+  // must not make it win the second time.
+  if (is_recorded(image)) return Verdict::lost;
   // Its condition held in another history; here nobody checked it.
-  if (entry.compare_and_set) return record(image, "compare-and-set", context);
+  if (request_.entries[entry].compare_and_set) return record(image, "compare-and-set", context);
   // Who votes is decided by majorities, never by clocks.
   if (image.table->id == TableId::member) return record(image, "membership", context);
   if (is_ahead(image)) return record(image, "clock ahead", context);
   if (image.table->id == TableId::audit) return merge_audit(image, context);
-  return merge_row(image, context);
+  return merge_row(entry, image, context);
 }
 
-TailMerger::Verdict TailMerger::merge_row(const RowImage& image, const CommandContext& context) {
-  // Judged once already. Its victor may be cleared away since, or the clock have caught up: that
-  // must not make it win the second time.
-  if (is_recorded(image)) return Verdict::lost;
+TailMerger::Verdict TailMerger::merge_row(std::size_t entry, const RowImage& image,
+                                          const CommandContext& context) {
   const auto bytes = read_row(connection_, *image.table, image.values);
   if (!bytes) {
     take(image, context);
@@ -146,6 +176,8 @@ TailMerger::Verdict TailMerger::merge_row(const RowImage& image, const CommandCo
   // Its own writer has replaced it, and that is merged already: this is done the second time.
   if (tail_writes_.count(write_of(standing)) != 0) return Verdict::stands;
   if (both_deleted) return Verdict::stands;
+  // Its own writer has replaced it, and that write is judged in its place.
+  if (last_writers_.at(place_of(image)) > entry) return Verdict::lost;
   return record(image, "older", context);
 }
 
@@ -218,7 +250,7 @@ void TailMerger::find_touched() {
       if (!images.ok()) continue;
       for (const RowImage& image : *images) {
         std::string place = place_of(image);
-        if (tail_keys_.count(place) != 0) touched_->insert(std::move(place));
+        if (last_writers_.count(place) != 0) touched_->insert(std::move(place));
       }
     }
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -21,10 +22,11 @@ namespace mlguard::db {
 
 class TailMerger {
  public:
-  // `request` must outlive the merger. `state` is that before the merge. Error: corrupt /
-  // "bad_image".
+  // `answered` says of each entry whether its request is known here. `request` must outlive the
+  // merger; `state` is that before the merge. Error: corrupt / "bad_image".
   static base::Result<TailMerger> prepare(Connection& connection, const MergeRequest& request,
-                                          const StoreState& state, std::int64_t now_ms);
+                                          std::vector<bool> answered, const StoreState& state,
+                                          std::int64_t now_ms);
 
   struct Outcome {
     std::size_t taken = 0;     // Rows that took effect.
@@ -36,19 +38,20 @@ class TailMerger {
   bool is_void(std::size_t index) const;
   // The highest stamp among the entry's rows that may take effect: the merged entry's is above it.
   std::uint64_t hlc_max(std::size_t index) const;
-  // Merges the entry at `index`; those before it are merged already. `answered`: its request is
-  // known here, so that only the conflicts which it records are kept.
-  Outcome merge_entry(std::size_t index, const CommandContext& context, bool answered);
+  // Merges the entry at `index`; those before it are merged already. Of one that is answered only
+  // the conflicts which it records are kept.
+  Outcome merge_entry(std::size_t index, const CommandContext& context);
 
  private:
   enum class Verdict { taken, stands, lost };
 
-  TailMerger(Connection& connection, const MergeRequest& request, const StoreState& state,
-             std::int64_t now_ms);
+  TailMerger(Connection& connection, const MergeRequest& request, std::vector<bool> answered,
+             const StoreState& state, std::int64_t now_ms);
 
+  void index_rows(std::size_t entry);
   bool is_ahead(const RowImage& image) const { return hlc_of(image) > ahead_; }
-  Verdict merge_image(const LogEntry& entry, const RowImage& image, const CommandContext& context);
-  Verdict merge_row(const RowImage& image, const CommandContext& context);
+  Verdict merge_image(std::size_t entry, const RowImage& image, const CommandContext& context);
+  Verdict merge_row(std::size_t entry, const RowImage& image, const CommandContext& context);
   Verdict merge_audit(const RowImage& image, const CommandContext& context);
   void take(const RowImage& image, const CommandContext& context);
   void keep_conflict(const RowImage& image, const CommandContext& context);
@@ -61,13 +64,16 @@ class TailMerger {
 
   Connection& connection_;
   const MergeRequest& request_;
+  std::vector<bool> answered_;
   std::vector<std::vector<RowImage>> images_;  // By entry.
   std::uint64_t ahead_ = 0;                    // Stamps above are not merged.
   std::uint64_t log_base_ = 0;
   std::uint64_t revision_ = 0;
-  std::unordered_set<std::string> tail_keys_;    // Rows by table and key
-  std::unordered_set<std::string> tail_writes_;  // and by stamp as well.
-  // Of tail_keys_, those that this log has written after the common point. Found when needed.
+  // The tail's rows by table and key, each with the last entry that writes it and is judged; and
+  // by stamp as well.
+  std::unordered_map<std::string, std::size_t> last_writers_;
+  std::unordered_set<std::string> tail_writes_;
+  // Of last_writers_, those that this log has written after the common point. Found when needed.
   std::optional<std::unordered_set<std::string>> touched_;
   std::optional<std::unordered_set<std::string>> audit_stamps_;  // Alike.
   std::size_t recorded_ = 0;
