@@ -169,17 +169,10 @@ Status Restoration::explain_end(const Continuation& next) const {
                    "; copy it there again, or restore less" + highest};
 }
 
-// What was shipped before an earlier restore is still there for a while.
 std::string Restoration::hint_of_other_history() const {
-  for (const FileName& name : folder_.segments()) {
-    const auto header = folder_.header(name);
-    if (!header.ok() || header->generation == generation_) continue;
-    if (header->last < *options_.to_revision) continue;
-    const std::string generation = std::to_string(header->generation);
-    return " (generation " + generation + ", which is not in force, goes on: --generation " +
-           generation + ")";
-  }
-  return {};
+  const std::vector<std::string> others = replaced_histories(folder_.path());
+  return others.empty() ? std::string()
+                        : "; what was shipped before an earlier restore is in " + others.back();
 }
 
 Result<db::VerifyReport> Restoration::verify() {
@@ -229,9 +222,8 @@ std::vector<FileHeader> usable_snapshots(ShippingFolder& folder, const RestoreOp
     const auto header = folder.header(name);
     if (!header.ok()) continue;
     if (options.to_revision && header->last > *options.to_revision) continue;
-    const bool fits = options.generation > 0 ? header->generation == options.generation
-                                             : options.to_revision || header->generation == newest;
-    if (fits) found.push_back(*header);
+    // Without a revision it is about the history in force, else about whoever reaches back so far.
+    if (options.to_revision || header->generation == newest) found.push_back(*header);
   }
   std::sort(found.begin(), found.end(), [](const FileHeader& a, const FileHeader& b) {
     return a.generation != b.generation ? a.generation > b.generation : a.last > b.last;
@@ -247,8 +239,7 @@ Error nothing_usable(ShippingFolder& folder, const RestoreOptions& options) {
       if (folder.newest_generation() == 0) return header.error();
       continue;
     }
-    const bool fits = options.generation == 0 || header->generation == options.generation;
-    if (fits && (oldest == 0 || header->last < oldest)) oldest = header->last;
+    if (oldest == 0 || header->last < oldest) oldest = header->last;
   }
   if (oldest == 0) {
     return {ErrorCode::not_found, "nothing_shipped",
@@ -327,6 +318,7 @@ Result<RestoreList> list_restorable(const std::string& from, const ShippingKey& 
   ShippingFolder folder(from, key);
   if (Status scanned = folder.scan(); !scanned.ok()) return scanned.error();
   RestoreList list;
+  list.replaced = replaced_histories(from);
   std::vector<std::uint64_t> generations;
   for (const FileName& name : folder.snapshots()) {
     const auto header = folder.header(name);

@@ -18,7 +18,6 @@ namespace mlguard::replicator {
 struct RestoreOptions {
   std::string from;
   std::optional<Revision> to_revision;  // None: the last there is.
-  std::uint64_t generation = 0;         // 0: the one in force, or an older one that it grew from.
   std::string data_dir;                 // Made when absent; holds no database yet.
 };
 
@@ -57,7 +56,8 @@ struct RestorableGeneration {
   std::vector<RestorableRange> ranges;  // Oldest first; more than one when files are missing.
 };
 struct RestoreList {
-  std::vector<RestorableGeneration> generations;  // The one in force first.
+  std::vector<RestorableGeneration> generations;  // The one in force first; seldom more.
+  std::vector<std::string> replaced;              // Folders of histories that were replaced.
   std::vector<base::Error> problems;
 };
 // Reads and checks every file.

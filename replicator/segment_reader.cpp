@@ -104,11 +104,11 @@ SegmentFollower::Step SegmentFollower::apply(const Segment& segment, FollowRepor
     return Step::done;
   }
   // Sound entries that do not fit: the state here is not what its history says.
-  if (applied.error().code == ErrorCode::corrupt && cured_at_ != before.revision) {
+  if (applied.error().code == ErrorCode::corrupt && before.revision >= cure_from_) {
     base::log_error("shipped entries do not fit the state here",
                     {{"error", applied.error().message}});
     if (install(before, Relation::parted, report) == Step::progress) {
-      cured_at_ = before.revision;
+      cure_from_ = before.revision + 1;
       return Step::progress;
     }
   }

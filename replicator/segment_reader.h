@@ -88,9 +88,9 @@ class SegmentFollower {
   ShippingFolder folder_;
   ProblemLog problems_;
   bool rescanned_ = false;  // In this poll.
-  // After this revision entries did not fit the state, and a snapshot was taken for it: once, not
-  // for ever.
-  std::optional<Revision> cured_at_;
+  // Where entries do not fit the state, a snapshot is taken for it; only from here on, because at
+  // and before it that was tried.
+  Revision cure_from_ = 0;
 };
 
 }  // namespace mlguard::replicator

@@ -113,33 +113,30 @@ Status SegmentShipper::find_place() {
       if (!header.ok() && header.error().code == ErrorCode::conflict) return header.error();
     }
   }
-  if (folder_.empty() || generation_ == 0) {
-    begin_generation("the folder is empty");
-    return {};
-  }
+  if (folder_.empty()) return begin_generation("the folder is empty");
   const auto shipped = newest_shipped();
   if (!shipped.ok()) return shipped.error();
-  if (!*shipped) {
-    begin_generation("nothing in the folder can be read");
-    return {};
-  }
+  if (!*shipped) return begin_generation("nothing in the folder can be read");
   const auto ours = source_.position_at((*shipped)->revision);
   if (!ours.ok()) return ours.error();
   if (!*ours || (*ours)->digest != (*shipped)->digest) {
-    begin_generation("the folder's history up to revision " + std::to_string((*shipped)->revision) +
-                     " is not this instance's");
-    return {};
+    return begin_generation("the folder's history up to revision " +
+                            std::to_string((*shipped)->revision) + " is not this instance's");
   }
   tail_ = **shipped;
   count_since_snapshot();
   return {};
 }
 
-void SegmentShipper::begin_generation(const std::string& why) {
-  ++generation_;
+Status SegmentShipper::begin_generation(const std::string& why) {
+  if (Status moved = set_aside(folder_, std::max<std::uint64_t>(generation_, 1)); !moved.ok()) {
+    return folder_error(options_, moved.error());
+  }
+  generation_ = std::max(generation_, newest_set_aside(options_.folder)) + 1;
   tail_.reset();
   base::log_info("shipping begins with a snapshot",
                  {{"folder", options_.folder}, {"generation", generation_}, {"because", why}});
+  return {};
 }
 
 Result<std::optional<Position>> SegmentShipper::newest_shipped() {

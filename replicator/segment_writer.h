@@ -100,7 +100,7 @@ class SegmentShipper {
   base::Status find_place();
   base::Result<std::optional<Position>> newest_shipped();
   void count_since_snapshot();
-  void begin_generation(const std::string& why);
+  base::Status begin_generation(const std::string& why);
 
   base::Status pull(std::int64_t now_ms);
   base::Status take_in(std::vector<Entry> entries, std::int64_t now_ms);

@@ -6,12 +6,15 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/ids.h"
 #include "db/backup.h"
 #include "db/reader_pool.h"
 #include "db/sqlite_reader.h"
@@ -27,6 +30,7 @@ namespace mlguard::replicator::test {
 inline std::unique_ptr<db::SqliteStore> open_store(const std::string& path, base::Clock& clock) {
   auto store = db::SqliteStore::open({path, {}, ""}, clock);
   EXPECT_TRUE(store.ok()) << store.error().message;
+  (*store)->connection().execute("PRAGMA synchronous = OFF");  // A test outlives no crash.
   return std::move(store).value();
 }
 
