@@ -37,6 +37,13 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &info) == 0;
 }
 
+// What was shipped before an earlier restore may reach where this history does not.
+std::string hint_of_replaced(const ShippingFolder& folder) {
+  const std::vector<std::string> others = replaced_histories(folder.path());
+  if (others.empty()) return {};
+  return " (what was shipped before an earlier restore is in " + others.back() + ")";
+}
+
 Status check_data_dir(const std::string& data_dir) {
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
     const std::string path = data_dir + "/" + db::kDatabaseFile + suffix;
@@ -77,7 +84,6 @@ class Restoration {
   Status apply(const std::vector<Entry>& entries);
   Status explain_end(const Continuation& next) const;
   bool is_end() const;
-  std::string hint_of_other_history() const;
   Result<db::VerifyReport> verify();
 
   const RestoreOptions& options_;
@@ -155,7 +161,7 @@ Status Restoration::explain_end(const Continuation& next) const {
   if (is_end()) {
     return Error{ErrorCode::not_found, "beyond_shipped",
                  folder_.path() + " ends before revision " + std::to_string(*options_.to_revision) +
-                     highest + hint_of_other_history()};
+                     highest + hint_of_replaced(folder_)};
   }
   std::string following;
   for (const FileName& name : folder_.segments()) {
@@ -167,12 +173,6 @@ Status Restoration::explain_end(const Continuation& next) const {
                "the segment that begins with revision " + std::to_string(reached + 1) +
                    " is missing in " + folder_.path() + following +
                    "; copy it there again, or restore less" + highest};
-}
-
-std::string Restoration::hint_of_other_history() const {
-  const std::vector<std::string> others = replaced_histories(folder_.path());
-  return others.empty() ? std::string()
-                        : "; what was shipped before an earlier restore is in " + others.back();
 }
 
 Result<db::VerifyReport> Restoration::verify() {
@@ -251,7 +251,7 @@ Error nothing_usable(ShippingFolder& folder, const RestoreOptions& options) {
   return {ErrorCode::not_found, "too_old",
           "revision " + std::to_string(*options.to_revision) + " is older than everything in " +
               folder.path() + "; the oldest revision that can be restored is " +
-              std::to_string(oldest)};
+              std::to_string(oldest) + hint_of_replaced(folder)};
 }
 
 }  // namespace
@@ -333,6 +333,12 @@ Result<RestoreList> list_restorable(const std::string& from, const ShippingKey& 
   for (const std::uint64_t generation : generations) {
     list.generations.push_back(ranges_of(folder, generation, list.problems));
   }
+  // Whatever stops one range stops the one that begins inside it as well.
+  const auto by_message = [](const Error& a, const Error& b) { return a.message < b.message; };
+  const auto same = [](const Error& a, const Error& b) { return a.message == b.message; };
+  std::sort(list.problems.begin(), list.problems.end(), by_message);
+  list.problems.erase(std::unique(list.problems.begin(), list.problems.end(), same),
+                      list.problems.end());
   return list;
 }
 
