@@ -33,6 +33,8 @@ const std::vector<Command>& commands() {
       {"token", Group::admit, "join tokens for new machines", define_token},
       {"enroll", Group::admit, "use a token: let this machine's operator in", define_enroll},
       {"backup", Group::keep, "copy the whole state into a file", define_backup},
+      {"restore", Group::keep, "a new server out of shipped files, at any revision",
+       define_restore},
       {"verify", Group::keep, "check the state's history and digests", define_verify},
       {"bench", Group::keep, "measure put, get, heartbeat or watch", define_bench},
       {"api", Group::script, "curl for the sealed API", define_api},

@@ -50,6 +50,7 @@ void define_enroll(CLI::App& app, Context& context);
 void define_audit(CLI::App& app, Context& context);
 void define_changes(CLI::App& app, Context& context);
 void define_backup(CLI::App& app, Context& context);
+void define_restore(CLI::App& app, Context& context);
 void define_verify(CLI::App& app, Context& context);
 void define_bench(CLI::App& app, Context& context);
 void define_completion(CLI::App& app, Context& context);

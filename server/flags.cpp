@@ -258,6 +258,7 @@ ServerFlags parse_server_flags(int argc, char** argv) {
   Typed typed;
   CLI::App app("etcd-server: the control plane of ml-guard (not the etcd of etcd.io)");
   describe(app, typed);
+  app.footer("etcd-server restore --help: a new instance out of what --ship-to left in a folder");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/logging.h"
 #include "server/flags.h"
+#include "server/restore_command.h"
 #include "server/server.h"
 
 namespace {
@@ -37,6 +38,7 @@ void let_second_signal_kill() {
 int main(int argc, char** argv) {
   namespace server = mlguard::server;
   namespace base = mlguard::base;
+  if (const auto done = server::restore_command(argc, argv, std::cout, std::cerr)) return *done;
   const server::ServerFlags flags = server::parse_server_flags(argc, argv);
   if (flags.exit_code >= 0) return flags.exit_code;
   base::configure_logging(flags.log_level, flags.log_format);

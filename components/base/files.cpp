@@ -16,12 +16,6 @@ namespace mlguard::base {
 
 namespace {
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 Status write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t wrote = ::write(fd, content.data(), content.size());
@@ -30,32 +24,6 @@ Status write_all(int fd, std::string_view content, const std::string& path) {
     content.remove_prefix(static_cast<std::size_t>(wrote));
   }
   return {};
-}
-
-Status sync_folder(const std::string& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0) {
-    return errno_error("could not sync the folder", folder, errno);
-  }
-  return {};
-}
-
-// A durable temporary beside `path`; its name is returned.
-Result<std::string> write_temporary(const std::string& path, std::string_view content,
-                                    mode_t mode) {
-  constexpr std::size_t kSuffixBytes = 8;
-  std::string temporary = path + ".tmp-" + random_hex(kSuffixBytes);
-  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd.valid()) return errno_error("could not create", temporary, errno);
-  Status written = write_all(fd.get(), content, temporary);
-  if (written.ok() && ::fsync(fd.get()) != 0) {
-    written = errno_error("could not sync", temporary, errno);
-  }
-  if (!written.ok()) {
-    ::unlink(temporary.c_str());
-    return written.error();
-  }
-  return temporary;
 }
 
 }  // namespace
@@ -86,28 +54,73 @@ Result<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   }
 }
 
-Status write_file_atomic(const std::string& path, std::string_view content, mode_t mode) {
-  const Result<std::string> temporary = write_temporary(path, content, mode);
-  if (!temporary.ok()) return temporary.error();
-  if (::rename(temporary->c_str(), path.c_str()) != 0) {
-    const int problem = errno;
-    ::unlink(temporary->c_str());
-    return errno_error("could not replace", path, problem);
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status sync_folder(const std::string& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) {
+    return errno_error("could not sync the folder", folder, errno);
   }
-  return sync_folder(folder_of(path));
+  return {};
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path, mode_t mode) {
+  constexpr std::size_t kSuffixBytes = 8;
+  std::string temporary = path + std::string(kTemporaryMark) + random_hex(kSuffixBytes);
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd.valid()) return errno_error("could not create", temporary, errno);
+  return AtomicFile(path, std::move(temporary), std::move(fd));
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_.valid()) ::unlink(temporary_.c_str());
+}
+
+Status AtomicFile::append(std::string_view bytes) {
+  return write_all(fd_.get(), bytes, temporary_);
+}
+
+Status AtomicFile::sync() {
+  if (::fsync(fd_.get()) != 0) return errno_error("could not sync", temporary_, errno);
+  return {};
+}
+
+Status AtomicFile::replace() {
+  if (Status synced = sync(); !synced.ok()) return synced;
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return errno_error("could not replace", path_, errno);
+  }
+  fd_.reset();
+  return sync_folder(folder_of(path_));
+}
+
+Status AtomicFile::publish_new() {
+  if (Status synced = sync(); !synced.ok()) return synced;
+  if (::link(temporary_.c_str(), path_.c_str()) != 0) {
+    if (errno == EEXIST) return Error{ErrorCode::conflict, "exists", path_ + " exists already"};
+    return errno_error("could not create", path_, errno);
+  }
+  ::unlink(temporary_.c_str());
+  fd_.reset();
+  return sync_folder(folder_of(path_));
+}
+
+Status write_file_atomic(const std::string& path, std::string_view content, mode_t mode) {
+  Result<AtomicFile> file = AtomicFile::create(path, mode);
+  if (!file.ok()) return file.error();
+  if (Status written = file->append(content); !written.ok()) return written;
+  return file->replace();
 }
 
 Status create_file_exclusive(const std::string& path, std::string_view content, mode_t mode) {
-  const Result<std::string> temporary = write_temporary(path, content, mode);
-  if (!temporary.ok()) return temporary.error();
-  const int linked = ::link(temporary->c_str(), path.c_str());
-  const int problem = errno;
-  ::unlink(temporary->c_str());
-  if (linked != 0 && problem == EEXIST) {
-    return Error{ErrorCode::conflict, "exists", path + " exists already"};
-  }
-  if (linked != 0) return errno_error("could not create", path, problem);
-  return sync_folder(folder_of(path));
+  Result<AtomicFile> file = AtomicFile::create(path, mode);
+  if (!file.ok()) return file.error();
+  if (Status written = file->append(content); !written.ok()) return written;
+  return file->publish_new();
 }
 
 Status make_folders(const std::string& path, mode_t mode) {

@@ -134,54 +134,53 @@ std::string ClusterKey::cluster_id() const {
   return base::to_hex(as_text(hash.data(), kClusterIdBytes));
 }
 
+Key ClusterKey::segment_key() const { return derive_key("segment"); }
+
 std::string ClusterKey::seal_psk(const std::string& token_id, const Key& psk) const {
-  constexpr std::size_t kNonce = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
-  std::string sealed(kNonce + kKeyBytes + kTagBytes, '\0');
-  randombytes_buf(sealed.data(), kNonce);
-  crypto_aead_xchacha20poly1305_ietf_encrypt(as_bytes(sealed) + kNonce, nullptr, psk.bytes,
-                                             kKeyBytes, as_bytes(std::string_view(token_id)),
-                                             token_id.size(), nullptr, as_bytes(sealed),
-                                             derive_key("token-psk").bytes);
+  std::string sealed(kLongNonceBytes + kKeyBytes + kTagBytes, '\0');
+  randombytes_buf(sealed.data(), kLongNonceBytes);
+  long_aead_seal(derive_key("token-psk"), std::string_view(sealed).substr(0, kLongNonceBytes),
+                 token_id, psk.view(), as_bytes(sealed) + kLongNonceBytes);
   return base::to_hex(sealed);
 }
 
 base::Result<Key> ClusterKey::open_psk(const std::string& token_id,
                                        std::string_view sealed_hex) const {
-  constexpr std::size_t kNonce = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
-  const Error damaged{ErrorCode::corrupt, "bad_token",
-                      "the stored token " + token_id +
-                          " does not open with this cluster's key; create a new token"};
   const base::Result<std::string> sealed = base::from_hex(sealed_hex);
-  if (!sealed.ok() || sealed->size() != kNonce + kKeyBytes + kTagBytes) return damaged;
-  const std::string_view bytes = *sealed;
   Key psk;
-  if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-          psk.bytes, nullptr, nullptr, as_bytes(bytes.substr(kNonce)), kKeyBytes + kTagBytes,
-          as_bytes(std::string_view(token_id)), token_id.size(), as_bytes(bytes),
-          derive_key("token-psk").bytes) != 0) {
-    return damaged;
+  if (sealed.ok() && sealed->size() == kLongNonceBytes + kKeyBytes + kTagBytes) {
+    const std::string_view bytes = *sealed;
+    if (long_aead_open(derive_key("token-psk"), bytes.substr(0, kLongNonceBytes), token_id,
+                       bytes.substr(kLongNonceBytes), psk.bytes)) {
+      return psk;
+    }
   }
-  return psk;
+  return Error{ErrorCode::corrupt, "bad_token",
+               "the stored token " + token_id +
+                   " does not open with this cluster's key; create a new token"};
 }
 
-base::Result<ClusterKey> load_or_create_cluster_key(const std::string& path) {
+base::Result<ClusterKey> load_cluster_key(const std::string& path) {
   base::Result<std::string> text = read_private(path);
-  if (!text.ok() && text.error().code == ErrorCode::not_found) {
-    const std::size_t slash = path.rfind('/');
-    if (slash != std::string::npos && slash > 0) {
-      const base::Status made = base::make_folders(path.substr(0, slash), kSecretFolderMode);
-      if (!made.ok()) return made.error();
-    }
-    const base::Status created =
-        base::create_file_exclusive(path, ClusterKey::generate().to_text(), kSecretFileMode);
-    // Another server that starts at the same time may have been first: then its key is ours.
-    if (!created.ok() && created.error().reason != "exists") return created.error();
-    text = read_private(path);
-  }
   if (!text.ok()) return text.error();
   base::Result<ClusterKey> key = ClusterKey::parse(*text, path);
   sodium_memzero(text->data(), text->size());
   return key;
+}
+
+base::Result<ClusterKey> load_or_create_cluster_key(const std::string& path) {
+  base::Result<ClusterKey> key = load_cluster_key(path);
+  if (key.ok() || key.error().code != ErrorCode::not_found) return key;
+  const std::size_t slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0) {
+    const base::Status made = base::make_folders(path.substr(0, slash), kSecretFolderMode);
+    if (!made.ok()) return made.error();
+  }
+  const base::Status created =
+      base::create_file_exclusive(path, ClusterKey::generate().to_text(), kSecretFileMode);
+  // Another server that starts at the same time may have been first: then its key is ours.
+  if (!created.ok() && created.error().reason != "exists") return created.error();
+  return load_cluster_key(path);
 }
 
 // ---- Credential ----------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class ClusterKey {
   KeyPair server_keys() const;    // "cluster": what clients pin
   KeyPair operator_keys() const;  // "operator": the host's own operator
   KeyPair peer_keys() const;      // "peer": servers among themselves
+  Key segment_key() const;        // "segment": what is shipped to files (file_seal.h)
   // Short public name of the cluster: 16 hex characters of BLAKE2b of the public key.
   std::string cluster_id() const;
 
@@ -43,6 +44,8 @@ class ClusterKey {
   Key secret_;
 };
 
+// Error: not_found when absent; permission_denied / "unsafe_mode" when others may read it.
+base::Result<ClusterKey> load_cluster_key(const std::string& path);
 // Loads PATH, or creates it exclusively (two servers that start at once end with the same key).
 base::Result<ClusterKey> load_or_create_cluster_key(const std::string& path);
 

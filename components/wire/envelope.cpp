@@ -1,19 +1,15 @@
 #include "wire/envelope.h"
 
-#include <lz4.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include "wire/compression.h"
 
 namespace mlguard::wire {
 
 namespace {
 
-// One byte of an LZ4 block stands for 255 bytes of output at the very most, besides the last few
-// literals: whoever announces more than that lies, and is refused before we allocate.
-constexpr std::size_t kLz4RatioMax = 255;
-static_assert(kPlainBodyBytesMax <= LZ4_MAX_INPUT_SIZE);
 static_assert(kFieldBlockBytesMax <= 0xffff, "the length of the field block is a u16");
 
 base::Error bad_frame(const std::string& why) {
@@ -64,19 +60,6 @@ void append_fields(const std::vector<Field>& fields, std::size_t block_size, std
   }
 }
 
-// Appends the compressed body when it comes out smaller, and says whether it did.
-bool append_compressed(const std::string& body, std::string& out) {
-  if (body.size() <= kCompressAboveBytes) return false;
-  const std::size_t start = out.size();
-  // LZ4 gives up by itself once it would need as much room as the body.
-  out.resize(start + body.size() - 1);
-  const int written =
-      LZ4_compress_default(body.data(), out.data() + start, static_cast<int>(body.size()),
-                           static_cast<int>(body.size() - 1));
-  out.resize(start + static_cast<std::size_t>(std::max(written, 0)));
-  return written > 0;
-}
-
 base::Result<std::vector<Field>> parse_fields(std::string_view block) {
   std::vector<Field> fields;
   while (!block.empty()) {
@@ -95,19 +78,13 @@ base::Result<std::vector<Field>> parse_fields(std::string_view block) {
   return fields;
 }
 
-base::Result<std::string> decompress(std::string_view compressed, std::size_t original_size) {
-  if (original_size <= kCompressAboveBytes || original_size <= compressed.size() ||
-      original_size / kLz4RatioMax > compressed.size()) {
+base::Result<std::string> decompress_body(std::string_view compressed, std::size_t original_size) {
+  if (!is_possible_compression(compressed.size(), original_size)) {
     return bad_frame("X-Original-Size does not fit the compressed body");
   }
-  std::string body(original_size, '\0');
-  const int written =
-      LZ4_decompress_safe(compressed.data(), body.data(), static_cast<int>(compressed.size()),
-                          static_cast<int>(original_size));
-  if (written < 0 || static_cast<std::size_t>(written) != original_size) {
-    return bad_frame("the compressed body is damaged, or X-Original-Size is wrong");
-  }
-  return body;
+  std::optional<std::string> body = decompress(compressed, original_size);
+  if (!body) return bad_frame("the compressed body is damaged, or X-Original-Size is wrong");
+  return std::move(*body);
 }
 
 }  // namespace
@@ -171,7 +148,7 @@ base::Result<Message> parse_frame(std::string plain, std::optional<std::size_t> 
   const std::size_t body_start = kFieldLengthBytes + block_size;
   if (original_size) {
     base::Result<std::string> body =
-        decompress(std::string_view(plain).substr(body_start), *original_size);
+        decompress_body(std::string_view(plain).substr(body_start), *original_size);
     if (!body.ok()) return body.error();
     message.body = std::move(*body);
     return message;

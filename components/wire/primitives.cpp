@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdio>
 #include <cstdlib>
 
@@ -14,6 +15,7 @@ static_assert(kKeyBytes == crypto_scalarmult_BYTES);
 static_assert(kKeyBytes == crypto_aead_chacha20poly1305_ietf_KEYBYTES);
 static_assert(kTagBytes == crypto_aead_chacha20poly1305_ietf_ABYTES);
 static_assert(kNonceBytes == crypto_aead_chacha20poly1305_ietf_NPUBBYTES);
+static_assert(kLongNonceBytes == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES);
 static_assert(kHashBytes == crypto_hash_sha256_BYTES);
 static_assert(kHashBytes == crypto_auth_hmacsha256_BYTES);
 
@@ -82,6 +84,22 @@ bool aead_open(const Key& key, std::string_view nonce, std::string_view associat
                std::string_view sealed, unsigned char* out) {
   if (nonce.size() != kNonceBytes || sealed.size() < kTagBytes) return false;
   return crypto_aead_chacha20poly1305_ietf_decrypt(
+             out, nullptr, nullptr, as_bytes(sealed), sealed.size(), as_bytes(associated),
+             associated.size(), as_bytes(nonce), key.bytes) == 0;
+}
+
+void long_aead_seal(const Key& key, std::string_view nonce, std::string_view associated,
+                    std::string_view plain, unsigned char* out) {
+  assert(nonce.size() == kLongNonceBytes);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(out, nullptr, as_bytes(plain), plain.size(),
+                                             as_bytes(associated), associated.size(), nullptr,
+                                             as_bytes(nonce), key.bytes);
+}
+
+bool long_aead_open(const Key& key, std::string_view nonce, std::string_view associated,
+                    std::string_view sealed, unsigned char* out) {
+  if (nonce.size() != kLongNonceBytes || sealed.size() < kTagBytes) return false;
+  return crypto_aead_xchacha20poly1305_ietf_decrypt(
              out, nullptr, nullptr, as_bytes(sealed), sealed.size(), as_bytes(associated),
              associated.size(), as_bytes(nonce), key.bytes) == 0;
 }

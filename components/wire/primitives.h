@@ -15,6 +15,7 @@
 namespace mlguard::wire {
 
 inline constexpr std::size_t kNonceBytes = 12;
+inline constexpr std::size_t kLongNonceBytes = 24;
 inline constexpr std::size_t kHashBytes = 32;
 
 using Hash = std::array<unsigned char, kHashBytes>;
@@ -54,6 +55,15 @@ Nonce nonce_of(std::uint64_t counter);
 // `sealed` is shorter than a tag, or the tag is wrong; then `out` holds no plaintext.
 [[nodiscard]] bool aead_open(const Key& key, std::string_view nonce, std::string_view associated,
                              std::string_view sealed, unsigned char* out);
+
+// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03): the same with nonces of 24 bytes, long enough to
+// be drawn at random. REQUIRES: the nonce has 24 bytes.
+void long_aead_seal(const Key& key, std::string_view nonce, std::string_view associated,
+                    std::string_view plain, unsigned char* out);
+// As aead_open.
+[[nodiscard]] bool long_aead_open(const Key& key, std::string_view nonce,
+                                  std::string_view associated, std::string_view sealed,
+                                  unsigned char* out);
 
 // base64url without padding, as it stands in X-Seal and in join tokens. Decoding accepts exactly
 // one text for each value. Error: invalid_argument / "invalid_base64".

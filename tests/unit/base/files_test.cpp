@@ -57,6 +57,30 @@ TEST_F(FilesTest, OfManyExclusiveCreatorsOneWinsAndNoTemporaryStays) {
   EXPECT_EQ(files, 1u);
 }
 
+TEST_F(FilesTest, AFileWrittenInPiecesAppearsOnlyWhenItIsPublished) {
+  const std::string path = folder_ + "/pieces";
+  {
+    auto given_up = AtomicFile::create(path, 0600);
+    ASSERT_TRUE(given_up.ok());
+    ASSERT_TRUE(given_up->append("half").ok());
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "its temporary went with it";
+  auto file = AtomicFile::create(path, 0600);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file->append("one ").ok());
+  ASSERT_TRUE(file->append("two").ok());
+  ASSERT_TRUE(file->replace().ok());
+  EXPECT_EQ(*read_file(path, 100), "one two");
+  EXPECT_EQ(AtomicFile::create(folder_ + "/none/x", 0600).error().code, ErrorCode::not_found);
+}
+
+TEST_F(FilesTest, TheFolderOfAPathIsWhatStandsBeforeItsLastSlash) {
+  EXPECT_EQ(folder_of("a/b/c"), "a/b");
+  EXPECT_EQ(folder_of("a"), ".");
+  EXPECT_EQ(folder_of("/a"), "/");
+}
+
 TEST_F(FilesTest, FoldersAreMadeWithTheirParents) {
   ASSERT_TRUE(make_folders(folder_ + "/a/b/c", 0700).ok());
   EXPECT_TRUE(std::filesystem::is_directory(folder_ + "/a/b/c"));

@@ -48,10 +48,11 @@ TEST_F(CredentialsTest, AClusterKeySurvivesItsTextAndDerivesTheSameKeys) {
 
 TEST_F(CredentialsTest, EveryDerivedKeyIsDifferent) {
   const ClusterKey key = ClusterKey::generate();
-  const std::set<std::string> keys = {
-      key.server_keys().secret.hex(), key.operator_keys().secret.hex(),
-      key.peer_keys().secret.hex(), ClusterKey::generate().server_keys().secret.hex()};
-  EXPECT_EQ(keys.size(), 4u);
+  const std::set<std::string> keys = {key.server_keys().secret.hex(),
+                                      key.operator_keys().secret.hex(),
+                                      key.peer_keys().secret.hex(), key.segment_key().hex(),
+                                      ClusterKey::generate().server_keys().secret.hex()};
+  EXPECT_EQ(keys.size(), 5u);
 }
 
 // From an independent implementation (Python's hashlib and RFC 7748's ladder), and fixed so that a
@@ -65,6 +66,8 @@ TEST_F(CredentialsTest, TheDerivationNeverChanges) {
             "18d404be18b7d1fcbabc9cff18ec0ae6ca36ec8fa30dadf316ac025926431855");
   EXPECT_EQ(key->peer_keys().public_key.hex(),
             "abaad49c90d2f6575466e42dc14d1a74ac1a7d56be869b1ffdfd54913d08f567");
+  EXPECT_EQ(key->segment_key().hex(),
+            "45ee9ff70ecc5044a4d5b38a8acaaee5ce10ee67b50934871f415d80dea5733e");
   EXPECT_EQ(key->cluster_id(), "acec493f22635632");
 }
 
@@ -106,6 +109,14 @@ TEST_F(CredentialsTest, ADamagedClusterKeyFileIsRefusedAndLeftAlone) {
   ASSERT_TRUE(base::write_file_atomic(path("cluster.key"), "garbage", 0600).ok());
   EXPECT_EQ(load_or_create_cluster_key(path("cluster.key")).error().reason, "bad_cluster_key");
   EXPECT_EQ(*base::read_file(path("cluster.key"), 100), "garbage");
+}
+
+TEST_F(CredentialsTest, WhoOnlyReadsAClusterKeyNeverMakesOne) {
+  EXPECT_EQ(load_cluster_key(path("cluster.key")).error().code, base::ErrorCode::not_found);
+  EXPECT_FALSE(std::filesystem::exists(path("cluster.key")));
+  const auto made = load_or_create_cluster_key(path("cluster.key"));
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(load_cluster_key(path("cluster.key"))->to_text(), made->to_text());
 }
 
 TEST_F(CredentialsTest, ATokenPskOpensOnlyWithItsClusterAndId) {
