@@ -12,7 +12,6 @@ namespace mlguard::etcd_client {
 
 namespace {
 
-constexpr std::size_t kRequestIdBytes = 16;
 // A frame that arrives after 2,048 later ones is refused as a replay; sealed anew it passes.
 constexpr int kResealsMax = 3;
 
@@ -71,7 +70,7 @@ void Caller::cancel() {
 base::Result<Reply> Caller::call(Call call) {
   if (call.kind == CallKind::write && call.message.field(wire::kFieldRequestId) == nullptr) {
     call.message.fields.push_back(
-        {std::string(wire::kFieldRequestId), base::random_hex(kRequestIdBytes)});
+        {std::string(wire::kFieldRequestId), base::request_id(clock_.wall_ms())});
   }
   const RetryOptions retry{options_.endpoints.size(), options_.backoff_first, options_.backoff_max,
                            call.hold};
