@@ -230,12 +230,7 @@ one_failover() { # SIDE; a fresh cluster each time
 # ---- report
 ratio() { awk -v a="${1:-0}" -v b="${2:-0}" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'; }
 ms() { awk -v v="${1:-0}" 'BEGIN { printf "%.2f", v / 1000 }'; }
-misses=()
-verdict() { # NAME VALUE AIM
-  if awk -v v="$2" -v a="$3" 'BEGIN { exit !(v >= a) }'; then echo "yes"; else
-    echo "NO"
-  fi
-}
+verdict() { awk -v v="$1" -v a="$2" 'BEGIN { print (v >= a) ? "yes" : "NO" }'; } # VALUE AIM
 row() { # LABEL NAME AIM-RATIO
   local theirs ours x
   theirs="$(median etcd "$2.rate_per_s")" ours="$(median ours "$2.rate_per_s")"
@@ -254,12 +249,12 @@ get_ratio() { ratio "$(median ours get.rate_per_s)" "$(median etcd get.rate_per_
 aims() {
   local beats
   beats="$(median ours heartbeat.rate_per_s)"
-  printf 'put/s  at least x%s: %s (x%s)\n' "$aim_put" "$(verdict put "$(put_ratio)" $aim_put)" \
+  printf 'put/s  at least x%s: %s (x%s)\n' "$aim_put" "$(verdict "$(put_ratio)" $aim_put)" \
     "$(put_ratio)"
-  printf 'get/s  at least x%s: %s (x%s)\n' "$aim_get" "$(verdict get "$(get_ratio)" $aim_get)" \
+  printf 'get/s  at least x%s: %s (x%s)\n' "$aim_get" "$(verdict "$(get_ratio)" $aim_get)" \
     "$(get_ratio)"
   printf 'heartbeats at least %s/s: %s (%.0f)\n' "$aim_heartbeat" \
-    "$(verdict heartbeat "$beats" $aim_heartbeat)" "$beats"
+    "$(verdict "$beats" $aim_heartbeat)" "$beats"
 }
 table() {
   echo "$nodes nodes, $clients clients, $size bytes, $keys keys, $rounds rounds of $seconds s," \
@@ -282,14 +277,13 @@ table() {
     "$(median etcd failover)" "$(median ours failover)"
 }
 json() {
-  local file name side first=1
+  local file name side
   printf '{"nodes":%s,"clients":%s,"size":%s,"rounds":%s,"cores":%s,"filesystem":"%s"' \
     "$nodes" "$clients" "$size" "$rounds" "$(nproc)" "$filesystem"
   for file in "$work"/results/*; do
     name="$(basename "$file")"
     side="${name%%.*}"
     printf ',"%s":%s' "$name" "$(median "$side" "${name#*.}")"
-    first=0
   done
   printf ',"ratio.put":%s,"ratio.get":%s}\n' "$(put_ratio)" "$(get_ratio)"
 }
