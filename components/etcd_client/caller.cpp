@@ -12,7 +12,6 @@ namespace mlguard::etcd_client {
 
 namespace {
 
-constexpr std::size_t kRequestIdBytes = 16;
 // A frame that arrives after 2,048 later ones is refused as a replay; sealed anew it passes.
 constexpr int kResealsMax = 3;
 
@@ -119,7 +118,7 @@ void Caller::complete(Call& call) const {
   if (call.kind == CallKind::write) {
     if (call.message.field(wire::kFieldRequestId) == nullptr) {
       call.message.fields.push_back(
-          {std::string(wire::kFieldRequestId), base::random_hex(kRequestIdBytes)});
+          {std::string(wire::kFieldRequestId), base::request_id(clock_.wall_ms())});
     }
     if (options_.writes == Ack::leader && !query_value(call.target, "ack")) {
       add_query(call.target, "ack", "leader");
