@@ -67,6 +67,8 @@ struct ApiContext {
 
   // Known once the listener runs.
   std::atomic<const HttpCounters*> http = nullptr;
+  // Set where an instance that is alone took a free port: what people are told as its address.
+  std::string found_at = {};
   std::int64_t started_ms = 0;
   std::atomic<std::uint64_t> body_bytes_in_flight = 0;
 };

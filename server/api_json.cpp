@@ -132,10 +132,13 @@ std::string encode_status(const StatusReport& report) {
   const replicator::CoreStatus& core = report.cluster->core;
   wire::NodeStatus status;
   status.node = engine.node_id;
-  status.address = core.self;
+  const auto shown = [&](const std::string& name) {
+    return name == core.self && !report.found_at.empty() ? report.found_at : name;
+  };
+  status.address = shown(core.self);
   const bool stands = core.role == replicator::Role::pre_candidate;
   status.role = stands ? "candidate" : replicator::to_string(core.role);
-  status.leader = core.leader;
+  status.leader = shown(core.leader);
   status.term = engine.term;
   status.revision = engine.revision;
   status.committed = engine.committed;

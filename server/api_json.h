@@ -37,6 +37,7 @@ struct StatusReport {
   db::EngineStatus engine;
   std::shared_ptr<const replicator::ClusterView> cluster;
   std::int64_t age_ms = 0;
+  std::string found_at;  // Instead of the name among peers; empty: that name.
   std::string cluster_id;
   std::string version;
   std::int64_t uptime_ms = 0;

@@ -124,6 +124,7 @@ void get_status(ApiContext& api, const ExchangePtr& exchange) {
   report.engine = api.engine.status();
   report.cluster = api.replica.view();
   report.age_ms = api.replica.age_ms();
+  report.found_at = api.found_at;
   report.cluster_id = api.cluster.cluster_id();
   report.version = kServerVersion;
   report.uptime_ms = api.clock.wall_ms() - api.started_ms;

@@ -140,6 +140,11 @@ bool is_loopback_host(std::string_view address) {
 
 // By which name the others know this instance. On one host it is called as they are.
 Result<std::string> own_name(const Typed& typed, const std::vector<std::string>& peers) {
+  if (typed.port == 0 && typed.advertise.empty()) {
+    if (peers.empty()) return std::string();
+    return Error{ErrorCode::invalid_argument, "invalid_peers",
+                 "with --peers the others must know the port: say it with --port"};
+  }
   const std::string port = ":" + std::to_string(typed.port);
   if (!typed.advertise.empty()) {
     Result<std::vector<std::string>> name = parse_peers(typed.advertise);
@@ -173,7 +178,9 @@ Status take_cluster(const Typed& typed, ServerOptions& options) {
   options.replica.self = *self;
   std::erase(peers, *self);
   options.replica.initial_members = std::move(peers);
-  if (!typed.join) options.replica.initial_members.push_back(std::move(*self));
+  if (!typed.join && !self->empty()) {
+    options.replica.initial_members.push_back(std::move(*self));
+  }
   replicator::Settings& settings = options.replica.settings;
   if (!typed.ping_interval.empty()) {
     const Status taken =

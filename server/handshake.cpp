@@ -27,6 +27,7 @@ std::string name_for(const base::Token& token, const std::string& wished) {
 
 // So that a client that was given one endpoint finds the rest: voters first.
 void name_the_others(const replicator::CoreStatus& core, wire::HandshakeWelcome& welcome) {
+  if (core.membership.members.size() < 2) return;
   for (const replicator::MemberKind kind :
        {replicator::MemberKind::voter, replicator::MemberKind::learner}) {
     for (const replicator::Member& member : core.membership.members) {

@@ -23,6 +23,8 @@ using base::Status;
 constexpr RateLimit kRefusalsAudited = {.per_second = 1, .burst = 10};
 constexpr RateLimit kRefusalsLogged = {.per_second = 10, .burst = 100};
 constexpr mode_t kFolderMode = 0700;
+// An instance that is alone is called by nobody: its name need not be its address.
+constexpr const char* kNameAlone = "localhost:2379";
 
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -100,6 +102,9 @@ class RunningServer final : public Server {
     if (!started) return started.error();
     http_ = std::move(*started);
     api_.http = &http_->counters();
+    if (options_.replica.self.empty()) {
+      api_.found_at = "localhost:" + std::to_string(http_->port());
+    }
     return {};
   }
 
@@ -170,6 +175,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base
     return ready.error();
   }
   replicator::ReplicaOptions replica = options.replica;
+  if (replica.self.empty()) {
+    replica.self = kNameAlone;
+    replica.initial_members = {replica.self};
+  }
   replica.store.folder = options.data_dir;
   replica.store.retention = options.retention;
   Result<std::unique_ptr<replicator::Replicator>> engine =

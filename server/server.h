@@ -27,7 +27,7 @@ inline constexpr std::int64_t kLeadWaitMs = 3'000;
 
 struct ServerOptions {
   HttpOptions http;
-  // Its store is made of data_dir and retention below.
+  // Its store is made of data_dir and retention below; without a name of its own it is alone.
   replicator::ReplicaOptions replica;
   std::string data_dir;
   std::string cluster_key_path;

@@ -135,7 +135,7 @@ TEST_F(ServerTest, HeartbeatsShowInHealthAndComponents) {
 TEST_F(ServerTest, StatusAndInfoTellWhoAnswers) {
   start();
   const Json status = Json::parse(plain("GET", "/status").body);
-  EXPECT_EQ(status["leader"], "127.0.0.1:" + std::to_string(server_->port()));
+  EXPECT_EQ(status["leader"], "localhost:" + std::to_string(server_->port()));
   EXPECT_EQ(status["role"], "leader");
   EXPECT_EQ(status["cluster_id"], server_->cluster_id());
   EXPECT_TRUE(status["healthy"].get<bool>());
