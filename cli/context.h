@@ -88,8 +88,9 @@ class Context {
   void report(std::string_view sentence, std::string_view json_text, std::string_view raw_text);
   // A remark beside the output, on the error stream. Nothing if --quiet.
   void note(std::string_view sentence);
-  // Says once that what is shown is one instance's own state.
-  void note_local(const etcd_client::RawResponse& response);
+  // With --consistency local: says once that what was read is one instance's own state, and how
+  // long ago that one heard its leader, where it is known.
+  void note_local(const etcd_client::RawResponse& response = {});
   // Asks on the terminal; false when the answer is not yes. Error: usage, when there is nobody to
   // ask and so --yes is needed.
   base::Result<bool> confirm(std::string_view question);

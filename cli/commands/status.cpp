@@ -196,7 +196,7 @@ base::Status run_components(Context& context) {
 }
 
 base::Status run_version(Context& context) {
-  auto info = context.get("/info");
+  auto info = context.get_own("/info");
   const std::string server = info.ok() ? harmless(field_of(*info, "version")) : "";
   if (context.json()) {
     context.out() << json_object({{"client", kVersion}, {"server", server}}) << "\n";
