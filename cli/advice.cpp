@@ -45,6 +45,14 @@ const std::vector<Advice>& table() {
       {"no_route", "ml-guard api GET /info   (lists every route)"},
       {"compacted", "ml-guard changes   (without --after: begins at the oldest one kept)"},
       {"timeout", "ml-guard changes   (shows whether it was done), or again with --timeout 60s"},
+      {"outcome_unknown",
+       "ml-guard changes   (shows whether it was done), or again with --timeout 60s"},
+      {"no_leader",
+       "ml-guard status   (who is there), or --consistency local to read what one instance has"},
+      {"no_quorum",
+       "ml-guard status   (who is there), or --consistency local to read what one instance has"},
+      {"no_member", "ml-guard members"},
+      {"not_compared", "ml-guard members   (who is silent or behind), then ml-guard verify again"},
   };
   return advice;
 }

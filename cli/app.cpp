@@ -31,6 +31,14 @@ void add_global_flags(CLI::App& app, GlobalFlags& flags) {
       ->type_name("auto|always|never");
   app.add_option("--timeout", flags.timeout, "How long a call may take, retries included")
       ->type_name("10s");
+  app.add_option(
+         "--consistency", flags.consistency,
+         "What reads may answer: everything acknowledged (default), what the leader has, or "
+         "what the instance asked has (works without a majority, may lag)")
+      ->type_name("linearizable|leader|local");
+  app.add_option("--ack", flags.ack,
+                 "When writes are done: a majority has them (default), or the leader alone")
+      ->type_name("quorum|leader");
   app.add_flag("-q,--quiet", flags.quiet, "Only results and errors, no remarks");
 }
 

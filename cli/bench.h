@@ -22,6 +22,7 @@ struct BenchOptions {
   std::size_t clients = 16;
   std::chrono::milliseconds duration{10'000};
   std::size_t size_bytes = 256;
+  std::string guarantee{};  // "linearizable", "local" of reads, "quorum" of writes; empty: none
 };
 
 struct BenchResult {

@@ -27,8 +27,10 @@ std::string bench_text(const BenchResult& result) {
   const BenchOptions& options = result.options;
   const LatencySummary& latency = result.latency;
   const bool has_document = options.operation != "heartbeat";
-  std::string text = options.operation + ": " + plural(options.clients, "client", "clients") +
-                     ", " + decimal(result.elapsed_s, 1) + " s" +
+  const std::string level = options.guarantee.empty() ? "" : " (" + options.guarantee + ")";
+  std::string text = options.operation + level + ": " +
+                     plural(options.clients, "client", "clients") + ", " +
+                     decimal(result.elapsed_s, 1) + " s" +
                      (has_document ? ", documents of " + human_bytes(options.size_bytes) : "") +
                      ", at " + result.endpoint + "\n";
   text += "  rate     " + grouped(static_cast<std::uint64_t>(result.rate_per_s())) + "/s  (" +
@@ -53,6 +55,7 @@ std::string bench_json(const BenchResult& result) {
                                                {"max", literal(latency.max_us), Kind::literal},
                                                {"mean", literal(latency.mean_us), Kind::literal}});
   return json_object({{"operation", result.options.operation},
+                      {"guarantee", result.options.guarantee},
                       {"clients", std::to_string(result.options.clients), Kind::literal},
                       {"size_bytes", std::to_string(result.options.size_bytes), Kind::literal},
                       {"elapsed_s", decimal(result.elapsed_s, 3), Kind::literal},

@@ -9,6 +9,7 @@ namespace mlguard::cli {
 const char* to_string(Group group) {
   switch (group) {
     case Group::look: return "look";
+    case Group::peers: return "peers";
     case Group::change: return "change";
     case Group::block: return "block";
     case Group::admit: return "admit";
@@ -24,10 +25,15 @@ const std::vector<Command>& commands() {
        define_status},
       {"health", Group::look, "how every component is, worst first", define_health},
       {"components", Group::look, "all registered components", define_components},
-      {"component", Group::look, "everything about one, or its removal", define_component},
+      {"component", Group::look, "everything about one, or its removal", define_component,
+       Line::shared},
       {"detections", Group::look, "what the detectors found", define_detections},
       {"audit", Group::look, "who did what, and what was refused", define_audit},
       {"changes", Group::look, "every change of the state, in order", define_changes},
+      {"members", Group::peers, "every instance: who leads, who lags", define_members},
+      {"member", Group::peers, "let an instance in, or take it out", define_member, Line::shared},
+      {"leader", Group::peers, "which instance leads, and handing that on", define_leader},
+      {"conflicts", Group::peers, "what lost to another write, and why", define_conflicts},
       {"config", Group::change, "documents, versions, history", define_config},
       {"rules", Group::block, "what is blocked, and what never may be", define_rules},
       {"token", Group::admit, "join tokens for new machines", define_token},
@@ -35,11 +41,12 @@ const std::vector<Command>& commands() {
       {"backup", Group::keep, "copy the whole state into a file", define_backup},
       {"restore", Group::keep, "a new server out of shipped files, at any revision",
        define_restore},
-      {"verify", Group::keep, "check the state's history and digests", define_verify},
+      {"verify", Group::keep, "check history and digests, and that all instances agree",
+       define_verify},
       {"bench", Group::keep, "measure put, get, heartbeat or watch", define_bench},
       {"api", Group::script, "curl for the sealed API", define_api},
       {"completion", Group::script, "for bash, zsh or fish", define_completion},
-      {"version", Group::script, "of this command and of the server", define_version},
+      {"version", Group::script, "of command and server", define_version, Line::shared},
   };
   return table;
 }

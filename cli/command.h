@@ -17,8 +17,11 @@ namespace mlguard::cli {
 class Context;
 
 // How `ml-guard --help` groups the commands.
-enum class Group { look, change, block, admit, keep, script };
+enum class Group { look, peers, change, block, admit, keep, script };
 const char* to_string(Group group);
+
+// Whether a command has a line of that help for itself, or shares the one above.
+enum class Line { own, shared };
 
 struct Command {
   const char* name;
@@ -26,6 +29,7 @@ struct Command {
   const char* summary;  // One line without a full stop; with its subcommands at most 66 columns.
   // Adds the flags, the examples (as the footer) and the action to the command's own CLI11 app.
   void (*define)(CLI::App& app, Context& context);
+  Line line = Line::own;
 };
 
 // In the order of the help.
@@ -45,6 +49,10 @@ void define_component(CLI::App& app, Context& context);
 void define_config(CLI::App& app, Context& context);
 void define_rules(CLI::App& app, Context& context);
 void define_detections(CLI::App& app, Context& context);
+void define_members(CLI::App& app, Context& context);
+void define_member(CLI::App& app, Context& context);
+void define_leader(CLI::App& app, Context& context);
+void define_conflicts(CLI::App& app, Context& context);
 void define_token(CLI::App& app, Context& context);
 void define_enroll(CLI::App& app, Context& context);
 void define_audit(CLI::App& app, Context& context);

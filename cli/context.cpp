@@ -3,14 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <istream>
 #include <ostream>
+#include <utility>
 
 #include "base/result.h"
+#include "base/time_format.h"
 #include "cli/exit_code.h"
 #include "cli/probe.h"
 #include "cli/version.h"
 #include "wire/api_error.h"
+#include "wire/messages.h"
 
 namespace mlguard::cli {
 namespace {
@@ -22,6 +26,12 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : std::string(separator)) + word;
   return text;
+}
+
+// An error that the server sent, as an Error.
+base::Result<etcd_client::RawResponse> checked(base::Result<etcd_client::RawResponse> response) {
+  if (!response.ok() || response->status < kHttpErrorFirst) return response;
+  return wire::decode_error(response->status, response->body);
 }
 
 }  // namespace
@@ -61,7 +71,23 @@ etcd_client::ClientOptions Context::client_options() const {
   options.client_name = std::string("ml-guard/") + kVersion;
   options.call_deadline = settings_.timeout;
   options.connect_timeout = std::min(kConnectTimeout, settings_.timeout);
+  options.discovery = discovery_;
+  options.reads = settings_.consistency;
+  options.writes = settings_.ack;
   return options;
+}
+
+base::Result<std::unique_ptr<etcd_client::Client>> Context::open_pinned(
+    const std::vector<std::string>& endpoints, std::chrono::milliseconds timeout) const {
+  auto path = credential_path();
+  if (!path.ok()) return path.error();
+  etcd_client::ClientOptions options = client_options();
+  options.credential_path = *path;
+  options.endpoints = endpoints;
+  options.call_deadline = std::min(timeout, settings_.timeout);
+  options.discovery = etcd_client::Discovery::fixed;
+  options.reads = etcd_client::Consistency::local;
+  return etcd_client::Client::open(options);
 }
 
 base::Result<std::unique_ptr<etcd_client::Client>> Context::open_client() const {
@@ -85,11 +111,8 @@ base::Result<etcd_client::Client*> Context::client() {
 base::Result<etcd_client::RawResponse> Context::call(const etcd_client::RawRequest& request) {
   auto opened = client();
   if (!opened.ok()) return opened.error();
-  auto response = (*opened)->call(request);
-  if (!response.ok()) return response.error();
-  if (response->status >= kHttpErrorFirst) {
-    return wire::decode_error(response->status, response->body);
-  }
+  auto response = checked((*opened)->call(request));
+  if (response.ok() && request.method == "GET") note_local(*response);
   return response;
 }
 
@@ -99,6 +122,44 @@ base::Result<std::string> Context::get(const std::string& target) {
   auto response = call(request);
   if (!response.ok()) return response.error();
   return std::move(response->body);
+}
+
+base::Result<std::string> Context::get_own(const std::string& target) {
+  if (!own_client_) {
+    auto listens = check_server();
+    if (!listens.ok()) return listens.error();
+    auto opened = open_pinned(settings_.endpoints, settings_.timeout);
+    if (!opened.ok()) return opened.error();
+    own_client_ = std::move(*opened);
+  }
+  return get_body(*own_client_, target);
+}
+
+base::Result<std::string> Context::send(const std::string& method, const std::string& target,
+                                        std::string body) {
+  auto response = call({method, target, std::move(body), {}});
+  if (!response.ok()) return response.error();
+  return std::move(response->body);
+}
+
+base::Result<std::string> get_body(etcd_client::Client& client, const std::string& target) {
+  etcd_client::RawRequest request;
+  request.target = target;
+  auto response = checked(client.call(request));
+  if (!response.ok()) return response.error();
+  return std::move(response->body);
+}
+
+void Context::note_local(const etcd_client::RawResponse& response) {
+  if (settings_.consistency != etcd_client::Consistency::local) return;
+  if (std::exchange(said_local_, true)) return;
+  std::string heard;
+  for (const auto& [name, value] : response.fields) {
+    if (name != wire::kFieldAgeMs || value == "0") continue;
+    const auto age_ms = static_cast<std::int64_t>(std::strtoull(value.c_str(), nullptr, 10));
+    heard = ", which last heard its leader " + base::human_duration(age_ms) + " ago";
+  }
+  note("this is what " + client_->endpoint() + " itself has" + heard + ": it may lag behind");
 }
 
 std::size_t Context::columns_max() const {
@@ -137,6 +198,12 @@ base::Result<bool> Context::confirm(std::string_view question) {
   std::string answer;
   if (!std::getline(streams_.in, answer)) return false;
   return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+base::Result<bool> Context::agreed(std::string_view question, std::string_view when_not) {
+  auto sure = confirm(question);
+  if (sure.ok() && !*sure) note(when_not);
+  return sure;
 }
 
 std::string url_encode(std::string_view text) {

@@ -51,15 +51,27 @@ class Context {
   base::Status check_server() const;
   // For calls that take long by their nature, unless --timeout says otherwise. Before client().
   void allow_time(std::chrono::milliseconds at_least);
+  // Keeps client() with the configured endpoints, for calls that belong together at one instance.
+  // Before client().
+  void stay_put() { discovery_ = etcd_client::Discovery::fixed; }
   // Opened at the first use.
   base::Result<etcd_client::Client*> client();
   // One more, with a connection of its own.
   base::Result<std::unique_ptr<etcd_client::Client>> open_client() const;
   etcd_client::ClientOptions client_options() const;
+  // A client that hears what these endpoints themselves say: it learns of no others, and what it
+  // reads is their own state.
+  base::Result<std::unique_ptr<etcd_client::Client>> open_pinned(
+      const std::vector<std::string>& endpoints, std::chrono::milliseconds timeout) const;
 
   // A sealed request; a status of 400 and above becomes the Error that the server sent.
   base::Result<etcd_client::RawResponse> call(const etcd_client::RawRequest& request);
   base::Result<std::string> get(const std::string& target);  // the body
+  // The same of the first configured endpoint that answers: what that instance itself says.
+  base::Result<std::string> get_own(const std::string& target);
+  // A sealed request that changes something; the body of its answer.
+  base::Result<std::string> send(const std::string& method, const std::string& target,
+                                 std::string body = {});
 
   bool json() const { return settings_.output == OutputMode::json; }
   bool raw() const { return settings_.output == OutputMode::raw; }
@@ -76,9 +88,14 @@ class Context {
   void report(std::string_view sentence, std::string_view json_text, std::string_view raw_text);
   // A remark beside the output, on the error stream. Nothing if --quiet.
   void note(std::string_view sentence);
+  // With --consistency local: says once that what was read is one instance's own state, and how
+  // long ago that one heard its leader, where it is known.
+  void note_local(const etcd_client::RawResponse& response = {});
   // Asks on the terminal; false when the answer is not yes. Error: usage, when there is nobody to
   // ask and so --yes is needed.
   base::Result<bool> confirm(std::string_view question);
+  // The same, and says `when_not` when the answer is not yes.
+  base::Result<bool> agreed(std::string_view question, std::string_view when_not);
 
  private:
   Streams& streams_;
@@ -89,7 +106,13 @@ class Context {
   std::string subject_;
   std::function<base::Status()> action_;
   std::unique_ptr<etcd_client::Client> client_;
+  std::unique_ptr<etcd_client::Client> own_client_;
+  etcd_client::Discovery discovery_ = etcd_client::Discovery::members;
+  bool said_local_ = false;
 };
+
+// The body of a successful GET; a status of 400 and above becomes the Error that the server sent.
+base::Result<std::string> get_body(etcd_client::Client& client, const std::string& target);
 
 // Percent-encodes one segment of a path or one query value.
 std::string url_encode(std::string_view text);

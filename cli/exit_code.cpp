@@ -11,6 +11,7 @@ const std::vector<ExitCodeMeaning>& exit_code_meanings() {
       {ExitCode::not_permitted, "Not enrolled, or the credential's role may not do this."},
       {ExitCode::not_found, "There is no such component, version, rule or token."},
       {ExitCode::precondition_failed, "Somebody else changed it first; nothing was written."},
+      {ExitCode::no_quorum, "There is no leader, or no majority behind it; nothing was done."},
   };
   return meanings;
 }
@@ -20,6 +21,7 @@ ExitCode exit_code_of(const base::Error& error) {
   // Reasons first: they are finer than the codes.
   if (error.reason == kReasonUsage || error.reason == "invalid_endpoint") return ExitCode::usage;
   if (error.reason == kReasonNoCredential) return ExitCode::not_permitted;
+  if (error.reason == "no_leader" || error.reason == "no_quorum") return ExitCode::no_quorum;
   switch (error.code) {
     case ErrorCode::unavailable: return ExitCode::unreachable;
     case ErrorCode::unauthenticated:

@@ -16,6 +16,7 @@ enum class ExitCode : int {
   not_permitted = 4,
   not_found = 5,
   precondition_failed = 6,
+  no_quorum = 7,
 };
 
 struct ExitCodeMeaning {

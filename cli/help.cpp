@@ -27,9 +27,17 @@ std::string subcommand_words(const CLI::App& app) {
   return words;
 }
 
+// What fits: with its subcommands, or those alone.
+std::string summary_within(const Command& command, const CLI::App& app, std::size_t columns) {
+  const std::string subcommands = subcommand_words(app);
+  if (subcommands.empty()) return command.summary;
+  const std::string both = subcommands + ": " + command.summary;
+  return both.size() <= columns ? both : subcommands;
+}
+
 std::string usage_line(const CLI::App& app) {
   std::string line = "ml-guard " + command_path(app);
-  if (!visible_subcommands(app).empty()) line += " COMMAND";
+  if (!visible_subcommands(app).empty()) line += acts_alone(app) ? " [COMMAND]" : " COMMAND";
   for (const CLI::Option* option : positionals(app)) {
     std::string name = option->get_name(/*positional=*/true);
     if (option->get_items_expected_max() > 1) name += "...";
@@ -68,6 +76,8 @@ std::string entry(const std::string& name, const std::string& description) {
 }
 
 }  // namespace
+
+bool acts_alone(const CLI::App& app) { return app.get_require_subcommand_min() == 0; }
 
 std::string command_path(const CLI::App& app) {
   std::string path;
@@ -110,24 +120,23 @@ std::string root_help(const CLI::App& root) {
   const char* last_group = "";
   for (const Command& command : commands()) {
     const char* group = to_string(command.group);
-    const CLI::App* app = root.get_subcommand(command.name);
     std::string line = padded(group == std::string(last_group) ? "" : group, kGroupColumn);
     line += padded(command.name, kNameColumn);
-    const std::string subcommands = subcommand_words(*app);
-    const std::string both = subcommands + ": " + command.summary;
-    if (subcommands.empty()) {
-      line += command.summary;
-    } else if (line.size() + both.size() <= kHelpColumnsMax) {
-      line += both;
-    } else {
-      line += subcommands;
+    if (command.line == Line::shared) {
+      out.pop_back();
+      line = out.substr(out.rfind('\n') + 1) + ";  " + command.name + "  ";
+      out.resize(out.rfind('\n') + 1);
     }
-    out += line + "\n";
+    out += line +
+           summary_within(command, *root.get_subcommand(command.name),
+                          kHelpColumnsMax - std::min(kHelpColumnsMax, line.size())) +
+           "\n";
     last_group = group;
   }
   out +=
       "flags  --endpoints HOST:PORT,..  --credentials FILE  -o, --output table|json|raw\n"
-      "       --timeout 10s  --color auto|always|never  -q, --quiet  -V, --version\n"
+      "       --consistency linearizable|leader|local  --ack quorum|leader  -q, --quiet\n"
+      "       --timeout 10s  --color auto|always|never  -V, --version\n"
       "try    ml-guard status; ml-guard config put sniffer FILE; ml-guard rules list\n"
       "more   ml-guard COMMAND --help; man ml-guard (exit codes, files, environment)\n";
   return out;

@@ -30,6 +30,8 @@ std::vector<ManPage> man_pages(const CLI::App& root);
 
 // "config get", without the program's name; empty for the root.
 std::string command_path(const CLI::App& app);
+// True for a command that does something without any of its subcommands.
+bool acts_alone(const CLI::App& app);
 // Subcommands and options in the order they were added, hidden ones left out.
 std::vector<const CLI::App*> visible_subcommands(const CLI::App& app);
 std::vector<const CLI::Option*> visible_options(const CLI::App& app);

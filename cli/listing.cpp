@@ -1,5 +1,6 @@
 #include "cli/listing.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace mlguard::cli {
@@ -72,6 +73,18 @@ base::Result<std::vector<std::pair<std::string, TextRow>>> members_of(
 std::string field_of(std::string_view json, std::string_view path) {
   const Json root = parse(json);
   return to_text(find(root, path));
+}
+
+std::vector<std::pair<std::string, std::string>> fields_of(std::string_view json) {
+  const Json root = parse(json);
+  std::vector<std::pair<std::string, std::string>> fields;
+  if (!root.is_object()) return fields;
+  for (const auto& [name, value] : root.items()) fields.emplace_back(name, to_text(&value));
+  return fields;
+}
+
+std::uint64_t to_number(const std::string& text) {
+  return std::strtoull(text.c_str(), nullptr, 10);
 }
 
 std::vector<std::string> json_lines_of(std::string_view json, std::string_view list) {

@@ -2,6 +2,7 @@
 // their own. Stateless.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,12 @@ base::Result<std::vector<std::pair<std::string, TextRow>>> members_of(
 
 // One field of the answer; empty when it is missing.
 std::string field_of(std::string_view json, std::string_view path);
+
+// Every field of the object, in its order.
+std::vector<std::pair<std::string, std::string>> fields_of(std::string_view json);
+
+// A number as field_of() gives it; 0 when it is missing.
+std::uint64_t to_number(const std::string& text);
 
 // Each element of the array `list` as one line of JSON.
 std::vector<std::string> json_lines_of(std::string_view json, std::string_view list);

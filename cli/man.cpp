@@ -133,7 +133,7 @@ ManPage command_page(const CLI::App& app) {
   out += ".SH NAME\n" + roff(name) + " \\- " + roff(app.get_description()) + "\n";
   out += ".SH SYNOPSIS\n.nf\n";
   const auto subcommands = visible_subcommands(app);
-  if (subcommands.empty()) out += synopsis(app) + "\n";
+  if (acts_alone(app)) out += synopsis(app) + "\n";
   for (const CLI::App* sub : subcommands) out += synopsis(*sub) + "\n";
   out += ".fi\n.SH DESCRIPTION\n" + roff(app.get_description()) + ".\n" + options_of(app);
   for (const CLI::App* sub : subcommands) {

@@ -77,6 +77,25 @@ base::Result<std::vector<std::string>> split_endpoints(const std::string& text) 
   return endpoints;
 }
 
+base::Status choose_guarantees(const GlobalFlags& flags, Settings& settings) {
+  using etcd_client::Ack;
+  using etcd_client::Consistency;
+  const std::string read = flags.consistency.value_or(to_string(settings.consistency));
+  bool known = false;
+  for (const auto level : {Consistency::linearizable, Consistency::leader, Consistency::local}) {
+    if (read != to_string(level)) continue;
+    settings.consistency = level;
+    known = true;
+  }
+  if (!known) {
+    return usage_error("the consistency '" + read + "' is not one of linearizable, leader, local");
+  }
+  const std::string write = flags.ack.value_or(to_string(settings.ack));
+  settings.ack = write == to_string(Ack::leader) ? Ack::leader : Ack::quorum;
+  if (write == to_string(settings.ack)) return {};
+  return usage_error("--ack '" + write + "' is not one of quorum, leader");
+}
+
 Color color_for(ColorChoice choice, bool is_terminal, const Environment& environment) {
   switch (choice) {
     case ColorChoice::always: return Color::on;
@@ -89,6 +108,19 @@ Color color_for(ColorChoice choice, bool is_terminal, const Environment& environ
 }
 
 }  // namespace
+
+const char* to_string(etcd_client::Consistency consistency) {
+  switch (consistency) {
+    case etcd_client::Consistency::linearizable: return "linearizable";
+    case etcd_client::Consistency::leader: return "leader";
+    case etcd_client::Consistency::local: return "local";
+  }
+  return "";
+}
+
+const char* to_string(etcd_client::Ack ack) {
+  return ack == etcd_client::Ack::quorum ? "quorum" : "leader";
+}
 
 std::string config_home(const Environment& environment) {
   const std::string xdg = environment.get("XDG_CONFIG_HOME");
@@ -127,6 +159,9 @@ base::Result<Settings> resolve_settings(const GlobalFlags& flags, const Environm
   if (!choice.ok()) return choice.error();
   settings.out_color = color_for(*choice, streams.out_is_terminal, environment);
   settings.err_color = color_for(*choice, streams.err_is_terminal, environment);
+
+  const auto chosen = choose_guarantees(flags, settings);
+  if (!chosen.ok()) return chosen.error();
 
   if (flags.timeout) {
     auto timeout = base::parse_duration_ms(*flags.timeout);

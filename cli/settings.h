@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "etcd_client/client.h"
 
 namespace mlguard::cli {
 
@@ -24,6 +25,8 @@ struct GlobalFlags {
   std::optional<std::string> output;
   std::optional<std::string> color;
   std::optional<std::string> timeout;
+  std::optional<std::string> consistency;
+  std::optional<std::string> ack;
   bool quiet = false;
 };
 
@@ -35,8 +38,13 @@ struct Settings {
   Color out_color = Color::off;
   Color err_color = Color::off;
   std::chrono::milliseconds timeout{10'000};
+  etcd_client::Consistency consistency = etcd_client::Consistency::linearizable;
+  etcd_client::Ack ack = etcd_client::Ack::quorum;
   bool quiet = false;
 };
+
+const char* to_string(etcd_client::Consistency consistency);
+const char* to_string(etcd_client::Ack ack);
 
 // ${XDG_CONFIG_HOME:-~/.config}/ml-guard: config.json and the operator.key of `ml-guard enroll`.
 std::string config_home(const Environment& environment);

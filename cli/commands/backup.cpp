@@ -1,4 +1,4 @@
-// ml-guard backup, verify: keeping the state, and trusting it.
+// ml-guard backup: the whole state in a file.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kPieceBytes = 1024 * 1024;
 constexpr mode_t kPrivateFileMode = 0600;  // the state holds configurations, and they hold secrets
 
-// Both read the whole state.
+// It reads the whole state.
 constexpr std::chrono::minutes kTimeAllowed{10};
 
 struct Options {
@@ -34,10 +34,6 @@ struct Backup {
   std::string sha256;
   std::string revision;
 };
-
-std::uint64_t to_number(const std::string& text) {
-  return std::strtoull(text.c_str(), nullptr, 10);
-}
 
 // The file under a name of its own until it is whole; removed when it never becomes so.
 class PartialFile {
@@ -84,17 +80,14 @@ class PartialFile {
 };
 
 base::Result<Backup> request_backup(Context& context) {
-  etcd_client::RawRequest request;
-  request.method = "POST";
-  request.target = "/v1/backups";
-  auto answer = context.call(request);
+  auto answer = context.send("POST", "/v1/backups");
   if (!answer.ok()) return answer.error();
   Backup backup;
-  backup.id = field_of(answer->body, "id");
-  backup.bytes = to_number(field_of(answer->body, "bytes"));
-  if (backup.bytes == 0) backup.bytes = to_number(field_of(answer->body, "size"));
-  backup.sha256 = field_of(answer->body, "sha256");
-  backup.revision = field_of(answer->body, "revision");
+  backup.id = field_of(*answer, "id");
+  backup.bytes = to_number(field_of(*answer, "bytes"));
+  if (backup.bytes == 0) backup.bytes = to_number(field_of(*answer, "size"));
+  backup.sha256 = field_of(*answer, "sha256");
+  backup.revision = field_of(*answer, "revision");
   if (backup.id.empty() || backup.bytes == 0 || backup.sha256.empty()) {
     return base::Error{base::ErrorCode::corrupt, "bad_answer",
                        "the server's answer about the backup is incomplete"};
@@ -137,6 +130,7 @@ base::Status run_backup(Context& context, const Options& options) {
   context.allow_time(kTimeAllowed);
   auto file = PartialFile::create(options.file);
   if (!file.ok()) return file.error();
+  context.stay_put();  // The copy lies with the instance that makes it.
   auto backup = request_backup(context);
   if (!backup.ok()) return backup.error();
   const auto downloaded = download(context, *backup, *file);
@@ -161,46 +155,6 @@ base::Status run_backup(Context& context, const Options& options) {
   return {};
 }
 
-void print_report(Context& context, const std::string& report, bool good) {
-  const auto number = [&](const char* key) { return grouped(to_number(field_of(report, key))); };
-  const std::string entries = number("entries_checked");
-  context.out() << "history   "
-                << (entries == "0"
-                        ? "nothing has happened yet"
-                        : entries + " entries, revision " + number("first_revision") + " to " +
-                              number("last_revision") + ", each digest recomputed")
-                << "\nrows      " << number("rows_checked")
-                << " rows, each hashed; their sum is the state digest\ndigest    "
-                << harmless(field_of(report, "state_digest"))
-                << "\nstructure checked by SQLite\nresult    "
-                << (good ? context.painted("everything agrees", Tone::good)
-                         : context.painted("the state is damaged", Tone::bad))
-                << "\n";
-}
-
-base::Status run_verify(Context& context) {
-  context.allow_time(kTimeAllowed);
-  auto report = context.get("/v1/verify");
-  if (!report.ok()) return report.error();
-  const std::string problems = field_of(*report, "problems");
-  const bool good = problems.empty() || problems == "[]";
-  if (context.json()) {
-    context.out() << pretty_json(*report);
-  } else if (context.raw()) {
-    for (const char* key : {"entries_checked", "rows_checked", "first_revision", "last_revision",
-                            "state_digest", "problems"}) {
-      context.out() << key << "\t" << harmless(field_of(*report, key)) << "\n";
-    }
-  } else {
-    print_report(context, *report, good);
-  }
-  if (good) return {};
-  return base::Error{
-      base::ErrorCode::corrupt, "verify_failed",
-      "the state is damaged: " + harmless(problems) +
-          ". Keep a backup of the data folder as it is, then restore an earlier one"};
-}
-
 }  // namespace
 
 void define_backup(CLI::App& app, Context& context) {
@@ -209,11 +163,6 @@ void define_backup(CLI::App& app, Context& context) {
   app.add_flag("--force", options->force, "Replace the file");
   set_examples(app, {"backup state-$(date +%F).db"});
   set_action(app, context, [&context, options] { return run_backup(context, *options); });
-}
-
-void define_verify(CLI::App& app, Context& context) {
-  set_examples(app, {"verify", "verify --timeout 5m"});
-  set_action(app, context, [&context] { return run_verify(context); });
 }
 
 }  // namespace mlguard::cli

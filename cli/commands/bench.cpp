@@ -44,9 +44,17 @@ base::Result<BenchOptions> check(const Options& options) {
                       options.size_bytes};
 }
 
+// What the clients' settings mean for that operation. Heartbeats and watches know no levels.
+std::string guarantee_of(const std::string& operation, const Settings& settings) {
+  if (operation == "get") return to_string(settings.consistency);
+  if (operation == "put") return to_string(settings.ack);
+  return "";
+}
+
 base::Status run(Context& context, const Options& typed) {
   auto options = check(typed);
   if (!options.ok()) return options.error();
+  options->guarantee = guarantee_of(options->operation, context.settings());
   auto result = run_bench(*options, [&context] { return context.open_client(); });
   if (!result.ok()) return result.error();
   if (context.json()) {
@@ -72,8 +80,9 @@ void define_bench(CLI::App& app, Context& context) {
   app.add_option("--duration", options->duration, "How long (default: 10s)")->type_name("10s");
   app.add_option("--size", options->size_bytes, "Bytes of a document (default: 256)")
       ->type_name("BYTES");
-  set_examples(app, {"bench put --clients 16 --duration 10s --size 256", "bench get -o json",
-                     "bench heartbeat", "bench watch --clients 100"});
+  set_examples(app,
+               {"bench put --clients 16 --duration 10s --size 256", "bench get --consistency local",
+                "bench put --ack leader -o json", "bench heartbeat", "bench watch --clients 100"});
   set_action(app, context, [&context, options] { return run(context, *options); });
 }
 

@@ -65,20 +65,15 @@ base::Status run_get(Context& context, const Options& options) {
 base::Status run_rm(Context& context, const Options& options) {
   context.set_subject(options.name);
   if (!options.yes) {
-    auto sure = context.confirm("Remove " + options.name +
-                                " and revoke its key? It must join again with a new token.");
+    auto sure = context.agreed(
+        "Remove " + options.name + " and revoke its key? It must join again with a new token.",
+        "nothing was removed");
     if (!sure.ok()) return sure.error();
-    if (!*sure) {
-      context.note("nothing was removed");
-      return {};
-    }
+    if (!*sure) return {};
   }
-  etcd_client::RawRequest request;
-  request.method = "DELETE";
-  request.target = "/v1/components/" + url_encode(options.name);
-  auto answer = context.call(request);
+  auto answer = context.send("DELETE", "/v1/components/" + url_encode(options.name));
   if (!answer.ok()) return answer.error();
-  context.report(options.name + " is removed and its key revoked", answer->body, options.name);
+  context.report(options.name + " is removed and its key revoked", *answer, options.name);
   return {};
 }
 

@@ -24,7 +24,9 @@ base::Result<base::ConfigVersion> fetch(Context& context, const std::string& com
                                         std::uint64_t version) {
   auto client = context.client();
   if (!client.ok()) return client.error();
-  return (*client)->get_config(component, version);
+  auto config = (*client)->get_config(component, version);
+  if (config.ok()) context.note_local();
+  return config;
 }
 
 std::string document_json(const base::ConfigVersion& config) {
@@ -143,6 +145,7 @@ base::Status config_history(Context& context, const ConfigOptions& options) {
   if (!client.ok()) return client.error();
   auto versions = (*client)->config_history(options.component);
   if (!versions.ok()) return versions.error();
+  context.note_local();
   if (context.json()) {
     context.out() << pretty_json(wire::encode_config_list("versions", *versions));
     return {};

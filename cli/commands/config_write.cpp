@@ -134,13 +134,11 @@ base::Status config_rollback(Context& context, const ConfigOptions& options) {
 base::Status config_rm(Context& context, const ConfigOptions& options) {
   context.set_subject(options.component);
   if (!options.yes) {
-    auto sure = context.confirm("Delete the configuration of " + options.component +
-                                "? Its history stays.");
+    auto sure =
+        context.agreed("Delete the configuration of " + options.component + "? Its history stays.",
+                       "nothing was deleted");
     if (!sure.ok()) return sure.error();
-    if (!*sure) {
-      context.note("nothing was deleted");
-      return {};
-    }
+    if (!*sure) return {};
   }
   auto client = context.client();
   if (!client.ok()) return client.error();

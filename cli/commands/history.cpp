@@ -33,10 +33,6 @@ struct Options {
   std::string resource;
 };
 
-std::uint64_t to_number(const std::string& text) {
-  return std::strtoull(text.c_str(), nullptr, 10);
-}
-
 void add_limit(CLI::App& app, const std::shared_ptr<Options>& options) {
   app.add_option("-n,--limit", options->limit, "At most so many (default: 30)")->type_name("N");
 }

@@ -8,17 +8,15 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/listing.h"
+#include "cli/member_table.h"
 #include "cli/version.h"
+#include "wire/cluster_messages.h"
 
 namespace mlguard::cli {
 namespace {
 
 constexpr std::int64_t kMsPerSecond = 1'000;
 constexpr std::size_t kLabelColumns = 12;
-
-std::uint64_t to_number(const std::string& text) {
-  return std::strtoull(text.c_str(), nullptr, 10);
-}
 
 void print_line(Context& context, const std::string& label, const std::string& text) {
   std::string padded = label;
@@ -63,6 +61,35 @@ std::string component_summary(Context& context,
   return text;
 }
 
+// Who leads, and whether this instance still hears of it.
+void print_leader(Context& context, const std::string& role, const std::string& leader,
+                  const std::string& age_ms) {
+  if (leader.empty()) {
+    print_line(context, "leader",
+               context.painted("none is known here", Tone::bad) +
+                   ": nothing can be written until one is elected");
+    return;
+  }
+  std::string heard;
+  if (role != "leader" && !age_ms.empty()) {
+    const auto ms = static_cast<std::int64_t>(to_number(age_ms));
+    heard = ", heard " + base::human_duration(ms) + " ago";
+    if (ms >= kSilentMs) heard = context.painted(heard, Tone::bad);
+  }
+  print_line(context, "leader", leader + heard);
+}
+
+// A small table below the rest; nothing for an instance that is alone.
+base::Status print_peers(Context& context, const std::string& status) {
+  const auto node = wire::decode_node_status(status);
+  if (!node.ok()) return node.error();
+  if (node->peers.empty()) return {};
+  context.out() << "\n"
+                << member_table(node->peers, OutputMode::table)
+                       .render(context.columns_max(), context.settings().out_color);
+  return {};
+}
+
 void print_state(Context& context, const std::string& status) {
   const auto field = [&](const char* name) { return harmless(field_of(status, name)); };
   const std::string uptime =
@@ -70,9 +97,8 @@ void print_state(Context& context, const std::string& status) {
   print_line(context, "server",
              field("address") + ", version " + field("version") + ", up " + uptime + ", node " +
                  field("node"));
-  print_line(context, "role",
-             field("role") + (field("leader").empty() ? "" : ", leader " + field("leader")) +
-                 ", term " + field("term"));
+  print_line(context, "role", field("role") + ", term " + field("term"));
+  print_leader(context, field("role"), field("leader"), field("age_ms"));
   print_line(context, "state",
              "revision " + grouped(to_number(field("revision"))) + ", committed " +
                  grouped(to_number(field("committed"))) + ", log from " +
@@ -82,20 +108,22 @@ void print_state(Context& context, const std::string& status) {
 }
 
 base::Status run_status(Context& context) {
-  auto status = context.get("/status");
+  // What the instance asked says of itself, though it may be cut off from the others.
+  auto status = context.get_own("/status");
   if (!status.ok()) return status.error();
   if (context.json()) {
     context.out() << pretty_json(*status);
     return {};
   }
   if (context.raw()) {
-    for (const char* name : {"node", "address", "role", "leader", "term", "revision", "committed",
-                             "cluster_id", "uptime_s", "version", "healthy", "problem"}) {
+    for (const char* name :
+         {"node", "address", "role", "leader", "term", "revision", "committed", "cluster_id",
+          "uptime_s", "version", "healthy", "problem", "age_ms", "peers"}) {
       context.out() << name << "\t" << harmless(field_of(*status, name)) << "\n";
     }
     return {};
   }
-  auto health = context.get("/health");
+  auto health = context.get_own("/health");
   if (!health.ok()) return health.error();
   const std::string word = field_of(*health, "status");
   print_line(context, "health", context.painted(harmless(word), tone_of_word(word)));
@@ -107,7 +135,7 @@ base::Status run_status(Context& context) {
   } else {
     print_line(context, "components", component_summary(context, *components));
   }
-  return {};
+  return print_peers(context, *status);
 }
 
 base::Status run_health(Context& context, bool check) {
@@ -168,7 +196,7 @@ base::Status run_components(Context& context) {
 }
 
 base::Status run_version(Context& context) {
-  auto info = context.get("/info");
+  auto info = context.get_own("/info");
   const std::string server = info.ok() ? harmless(field_of(*info, "version")) : "";
   if (context.json()) {
     context.out() << json_object({{"client", kVersion}, {"server", server}}) << "\n";

@@ -78,16 +78,12 @@ base::Status run_create(Context& context, const Options& options) {
   wanted.component = options.component;
   wanted.ttl_ms = *ttl;
   wanted.uses = options.uses;
-  etcd_client::RawRequest request;
-  request.method = "POST";
-  request.target = "/v1/tokens";
-  request.body = wire::encode(wanted);
-  auto answer = context.call(request);
+  auto answer = context.send("POST", "/v1/tokens", wire::encode(wanted));
   if (!answer.ok()) return answer.error();
-  auto made = wire::decode_token_reply(answer->body);
+  auto made = wire::decode_token_reply(*answer);
   if (!made.ok()) return made.error();
   if (context.json()) {
-    context.out() << pretty_json(answer->body);
+    context.out() << pretty_json(*answer);
   } else if (context.raw()) {
     context.out() << made->token << "\n";
   } else {
@@ -126,12 +122,9 @@ base::Status run_list(Context& context) {
 }
 
 base::Status run_revoke(Context& context, const Options& options) {
-  etcd_client::RawRequest request;
-  request.method = "DELETE";
-  request.target = "/v1/tokens/" + url_encode(options.id);
-  auto answer = context.call(request);
+  auto answer = context.send("DELETE", "/v1/tokens/" + url_encode(options.id));
   if (!answer.ok()) return answer.error();
-  context.report("token " + options.id + " lets nobody in any more", answer->body, options.id);
+  context.report("token " + options.id + " lets nobody in any more", *answer, options.id);
   return {};
 }
 

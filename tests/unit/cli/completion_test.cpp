@@ -40,6 +40,9 @@ TEST_F(CompletionTest, BashOffersCommandsSubcommandsAndFlags) {
   EXPECT_EQ(offered_by_bash(script_, "ml-guard status --output j"), "json\n");
   EXPECT_EQ(offered_by_bash(script_, "ml-guard status --endp"), "--endpoints\n");
   EXPECT_EQ(offered_by_bash(script_, "ml-guard completion f"), "fish\n");
+  EXPECT_EQ(offered_by_bash(script_, "ml-guard leader t"), "transfer\n");
+  EXPECT_EQ(offered_by_bash(script_, "ml-guard member add --l"), "--learner\n");
+  EXPECT_EQ(offered_by_bash(script_, "ml-guard members --consistency lo"), "local\n");
 }
 
 TEST_F(CompletionTest, ZshAndFishTakeTheirScripts) {

@@ -15,12 +15,16 @@ struct Outcome {
   std::string err;
 };
 
+enum class Input { pipe, terminal };
+
 inline Outcome run_cli(const std::vector<std::string>& arguments,
-                       const Environment& environment = {}, const std::string& input = {}) {
+                       const Environment& environment = {}, const std::string& input = {},
+                       Input from = Input::pipe) {
   std::istringstream in(input);
   std::ostringstream out;
   std::ostringstream err;
   Streams streams{in, out, err};
+  streams.in_is_terminal = from == Input::terminal;
   const int code = run(arguments, streams, environment);
   return {code, out.str(), err.str()};
 }

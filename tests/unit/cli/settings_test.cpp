@@ -84,6 +84,20 @@ TEST_F(SettingsTest, BadFlagsAreRefused) {
   EXPECT_FALSE(resolve().ok());
 }
 
+TEST_F(SettingsTest, ReadsAndWritesAreAsSafeAsTheyCanBeUnlessSaidOtherwise) {
+  EXPECT_EQ(resolve()->consistency, etcd_client::Consistency::linearizable);
+  EXPECT_EQ(resolve()->ack, etcd_client::Ack::quorum);
+  flags_.consistency = "local";
+  flags_.ack = "leader";
+  EXPECT_EQ(resolve()->consistency, etcd_client::Consistency::local);
+  EXPECT_EQ(resolve()->ack, etcd_client::Ack::leader);
+  flags_.ack = "nobody";
+  EXPECT_FALSE(resolve().ok());
+  flags_.ack.reset();
+  flags_.consistency = "eventual";
+  EXPECT_FALSE(resolve().ok());
+}
+
 TEST_F(SettingsTest, ColoursAreForTerminalsOnly) {
   EXPECT_EQ(resolve()->out_color, Color::off);
   streams_.out_is_terminal = true;

@@ -191,6 +191,9 @@ TEST_F(WatchTest, AStateRestoredToAnEarlierRevisionIsReadAnew) {
 // Two instances of one state: what they have is set apart, to let one lag behind.
 class LaggingTest : public ClientFixture {
  protected:
+  // The servers answer from what stands here, so they have to end first.
+  ~LaggingTest() override { servers_.clear(); }
+
   struct Instance {
     std::uint64_t revision = 0;
     std::uint64_t version = 0;
