@@ -10,9 +10,7 @@ ifeq ($(shell id -u),0)
 else
   NOT_LABELS := -LE root
 endif
-# One test is known to fail now and then under load (shutdown_test: agents after a server restart);
-# a second try keeps it from hiding the others until its cause is found.
-CTEST := ctest --output-on-failure --no-tests=error -j2 --repeat until-pass:2
+CTEST := ctest --output-on-failure --no-tests=error -j2
 
 # Whole rounds, which `make test` runs shortened.
 SOAK_ROUNDS ?= 100

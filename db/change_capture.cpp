@@ -40,6 +40,10 @@ constexpr std::size_t kRuleExpires = 7;
 constexpr std::size_t kRuleRevision = 8;
 constexpr std::size_t kRuleDeleted = 11;
 
+// Columns of `identity`.
+constexpr std::size_t kIdentityRevoked = 6;
+constexpr std::size_t kIdentityDeleted = 9;
+
 }  // namespace
 
 struct ChangeCapture::Hook {
@@ -63,10 +67,14 @@ struct ChangeCapture::Hook {
 
 ChangeCapture::ChangeCapture(Connection& connection, StoreState& state, GroupEffects& effects)
     : connection_(connection), state_(state), effects_(effects) {
-  sqlite3_preupdate_hook(connection_.handle(), &Hook::call, this);
+  listen();
 }
 
-ChangeCapture::~ChangeCapture() { sqlite3_preupdate_hook(connection_.handle(), nullptr, nullptr); }
+ChangeCapture::~ChangeCapture() { look_away(); }
+
+void ChangeCapture::listen() { sqlite3_preupdate_hook(connection_.handle(), &Hook::call, this); }
+
+void ChangeCapture::look_away() { sqlite3_preupdate_hook(connection_.handle(), nullptr, nullptr); }
 
 void ChangeCapture::begin_write(std::uint64_t revision) {
   revision_ = revision;
@@ -102,6 +110,8 @@ void ChangeCapture::on_change(int operation, const ReplicatedTable& table) {
     if (!has_after) --state_.detections;
   }
   note_effects(has_after ? Side::after : Side::before, table);
+  if (table.id == TableId::identity) note_revoked_key(has_before, has_after);
+  if (table.id == TableId::member) effects_.members_changed = true;
 }
 
 void ChangeCapture::encode(Side side, ImageKind kind, const ReplicatedTable& table,
@@ -152,6 +162,14 @@ void ChangeCapture::note_effects(Side side, const ReplicatedTable& table) {
     effects_.rules_changed = true;
     state_.rules_revision = revision_;
   }
+}
+
+void ChangeCapture::note_revoked_key(bool has_before, bool has_after) {
+  const auto welcome = [this](Side side) {
+    return integer(side, kIdentityRevoked) == 0 && integer(side, kIdentityDeleted) == 0;
+  };
+  if (!has_before || !welcome(Side::before) || (has_after && welcome(Side::after))) return;
+  effects_.revoked_keys.emplace_back(text(Side::before, 0));
 }
 
 base::Component ChangeCapture::component(Side side) const {

@@ -28,6 +28,10 @@ class ChangeCapture {
   void begin_write(std::uint64_t revision);
   const std::string& images() const { return images_; }
 
+  // Between the two nothing is captured: whole tables are replaced, and the totals with them.
+  void look_away();
+  void listen();
+
  private:
   struct Hook;
   enum class Side { before, after };
@@ -37,6 +41,7 @@ class ChangeCapture {
   void encode(Side side, ImageKind kind, const ReplicatedTable& table, std::string& out);
   void count_rule(Side side);
   void note_purged_rule();
+  void note_revoked_key(bool has_before, bool has_after);
   void note_effects(Side side, const ReplicatedTable& table);
   base::Component component(Side side) const;
   std::string_view text(Side side, std::size_t column) const;

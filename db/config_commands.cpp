@@ -33,13 +33,13 @@ Active active_of(const CommandContext& context, const std::string& component) {
       active.known = true;
       active.last = query.unsigned_integer(0);
       if (!query.truth(1)) active.version = active.last;
-      return active;
     }
   }
-  // The tombstone may have been cleared away, but the history tells the number.
+  // The history may know a higher number: the tombstone may have been cleared away, or a merge
+  // brought a version that is not in force.
   Query query = context.db.query("SELECT max(version) FROM config WHERE component = ?");
   query.bind(component);
-  if (query.step() && !query.is_null(0)) active.last = query.unsigned_integer(0);
+  if (query.step()) active.last = std::max(active.last, query.unsigned_integer(0));
   return active;
 }
 

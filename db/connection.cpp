@@ -85,7 +85,7 @@ Connection::Connection(const std::string& path, OpenMode mode, int busy_ms)
     : path_(path),
       database_(std::make_unique<SQLite::Database>(
           path,
-          mode == OpenMode::create ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE
+          mode == OpenMode::create ? SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_URI
                                    : SQLite::OPEN_READONLY,
           busy_ms)) {}
 
@@ -107,6 +107,11 @@ std::int64_t Connection::integer_of(const std::string& sql) {
 std::string Connection::text_of(const std::string& sql) {
   SQLite::Statement statement(*database_, sql);
   return statement.executeStep() ? statement.getColumn(0).getString() : std::string();
+}
+
+void Connection::detach(const std::string& name) noexcept {
+  roll_back();
+  database_->tryExec("DETACH " + name);
 }
 
 bool Connection::autocommit() const { return sqlite3_get_autocommit(handle()) != 0; }

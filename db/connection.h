@@ -103,6 +103,9 @@ class Connection {
   std::int64_t integer_of(const std::string& sql);
   std::string text_of(const std::string& sql);
 
+  // Lets go of an attached database. Never throws.
+  void detach(const std::string& name) noexcept;
+
   // False inside a transaction.
   bool autocommit() const;
   // Rolls back if a transaction is open. Never throws: some errors have rolled back already.

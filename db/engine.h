@@ -114,12 +114,19 @@ using Command = std::variant<RegisterComponent, UnregisterComponent, RemoveCompo
                              RemoveRules, PutDetections, RecordApplied, CreateToken, RevokeToken,
                              EnrolIdentity, RevokeIdentity, AppendAudit, Maintain>;
 
+// When a write is answered.
+enum class Ack {
+  quorum,  // Once a majority has it durably.
+  leader,  // Once the leader has: it may be merged later, or lose there.
+};
+
 struct Write {
   Command command;
   std::string author;  // Name for the log and the audit trail.
   // Who asks and for which request: unique per client request, at most 64 bytes; empty for none.
   // A repeated id within kRequestIdMemoryMs gets the first answer and changes nothing.
   std::string request_id;
+  Ack ack = Ack::quorum;
 };
 
 struct WriteResult {
@@ -192,11 +199,15 @@ class Reader {
   // Ascending after the revision Page::after; resource empty for all, else "config/sniffer" exactly
   // or "config/" as a prefix. not_found / "compacted" when the log no longer reaches back to it.
   virtual base::Result<std::vector<base::Change>> changes(std::string_view resource, Page page) = 0;
+  // Rows that lost a merge, newest first; `limit` at most kPageRowsMax.
+  virtual base::Result<std::vector<base::Conflict>> conflicts(std::size_t offset,
+                                                              std::size_t limit) = 0;
 };
 
 // ---- Watches, leases, state ----------------------------------------------------------------
 
-// Committed changes, in order, at most one group commit at a time.
+// Committed changes, in order, some at a time. None at all: this instance took another history
+// over, and everything may be different.
 using WatchCallback = std::function<void(const std::vector<base::Change>&)>;
 
 // Ends the watch when destroyed; no callback runs after that.
@@ -242,21 +253,50 @@ struct VerifyReport {
   std::vector<std::string> problems;  // Empty: everything agrees.
 };
 
+// What a read has to be.
+enum class Consistency {
+  linearizable,  // Sees every write acknowledged before it began, and nothing that may vanish.
+  leader,        // The leader's state, not confirmed by a majority.
+  local,         // This instance's own state, however old; may show what is not committed yet.
+};
+
+// Taken before a read, given back with what the read saw. term 0: this instance does not lead.
+struct ReadTicket {
+  std::uint64_t term = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Queues the write; `done` gets the result once it is durable (or refused). A full queue answers
-  // resource_exhausted / "write_queue_full" at once, on the caller's thread.
+  // Queues the write; `done` gets the result once it is as durable as its `ack` asks for, or
+  // refused. Errors beside the command's own: resource_exhausted / "write_queue_full" at once, on
+  // the caller's thread; unavailable / "no_leader" (this instance does not lead: not done), "busy";
+  // timeout / "outcome_unknown" (given to the log, no majority in time).
   virtual void transact(Write write, std::function<void(base::Result<WriteResult>)> done) = 0;
 
+  // This instance's own state. For a linearizable read: take a ticket, read, and hand out what was
+  // read at `revision` only when confirm_read() says so. Its errors: unavailable / "no_leader"
+  // (lost the lead meanwhile), "no_quorum".
   virtual base::Result<std::unique_ptr<Reader>> read() = 0;
+  virtual ReadTicket ticket() const = 0;
+  virtual void confirm_read(ReadTicket ticket, std::uint64_t revision,
+                            std::function<void(base::Status)> done) = 0;
+  // Calls back once this instance's state at `revision` is committed. unavailable / "no_quorum"
+  // after `wait_ms`, "history_replaced".
+  virtual void when_committed(std::uint64_t revision, std::int64_t wait_ms,
+                              std::function<void(base::Status)> done) = 0;
   virtual std::unique_ptr<Watch> watch(WatchCallback callback) = 0;
+  // Keys that were revoked, here or elsewhere. Set once, before anything is written.
+  virtual void on_revoked(std::function<void(const std::vector<std::string>&)> callback) = 0;
 
-  // not_found / "unknown_component" ("register again"); conflict / "other_instance".
-  // Never waits for the disk.
+  // On the leader only; else unavailable / "no_leader". not_found / "unknown_component" ("register
+  // again"); conflict / "other_instance". Never waits for the disk.
   virtual base::Result<base::ResourceHeads> renew_lease(const base::Heartbeat& heartbeat) = 0;
+  // On the leader as of now, elsewhere as last replicated (heartbeats: every kLeaseFlushMs).
   virtual std::vector<Lease> leases() const = 0;
+  // True when nobody, or that very key, holds the component's name. The leader's knowledge.
+  virtual bool free_or_held_by(std::string_view component, std::string_view key) const = 0;
 
   virtual EngineStatus status() const = 0;
   virtual EngineCounters counters() const = 0;

@@ -1,8 +1,7 @@
 #include "db/image_apply.h"
 
+#include <algorithm>
 #include <variant>
-
-#include "db/row_image.h"
 
 namespace mlguard::db {
 
@@ -17,15 +16,17 @@ struct Binder {
   void operator()(const ImageBlob& value) const { query.bind(Blob{value.bytes}); }
 };
 
-int apply(Connection& connection, const RowImage& image) {
+}  // namespace
+
+void bind_value(Query& query, const ImageValue& value) { std::visit(Binder{query}, value); }
+
+int write_image(Connection& connection, const RowImage& image) {
   const std::string& sql =
       image.kind == ImageKind::row ? image.table->upsert_sql : image.table->delete_sql;
   Query query = connection.query(sql.c_str());
-  for (const ImageValue& value : image.values) std::visit(Binder{query}, value);
+  for (const ImageValue& value : image.values) bind_value(query, value);
   return query.run();
 }
-
-}  // namespace
 
 base::Result<ApplyReport> apply_images(Connection& connection, std::string_view images) {
   auto decoded = decode_images(images);
@@ -33,7 +34,8 @@ base::Result<ApplyReport> apply_images(Connection& connection, std::string_view 
   ApplyReport report;
   for (const RowImage& image : *decoded) {
     ++report.images;
-    report.changed += static_cast<std::size_t>(apply(connection, image));
+    report.changed += static_cast<std::size_t>(write_image(connection, image));
+    if (image.kind == ImageKind::row) report.hlc_max = std::max(report.hlc_max, hlc_of(image));
   }
   return report;
 }

@@ -104,6 +104,21 @@ void LeaseTable::remove(const std::string& name) {
   leases_.erase(name);
 }
 
+void LeaseTable::clear() {
+  const std::lock_guard lock(mutex_);
+  leases_.clear();
+  config_versions_.clear();
+  renewed_.clear();
+  global_version_ = 0;
+  rules_revision_ = 0;
+}
+
+bool LeaseTable::free_or_held_by(std::string_view name, std::string_view key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = leases_.find(name);
+  return found == leases_.end() || found->second.lease.component.public_key == key;
+}
+
 void LeaseTable::set_config_version(const std::string& component, std::uint64_t version) {
   const std::lock_guard lock(mutex_);
   if (version == 0) {

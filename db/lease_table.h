@@ -38,6 +38,9 @@ class LeaseTable {
   // Found at start; ignored unless it is of the instance that is registered.
   void restore_heartbeat(const base::Heartbeat& heartbeat);
   void remove(const std::string& name);
+  void clear();
+  // True when nobody, or that very key, holds the name.
+  bool free_or_held_by(std::string_view name, std::string_view key) const;
   void set_config_version(const std::string& component, std::uint64_t version);
   void set_rules_revision(std::uint64_t revision);
 

@@ -44,6 +44,8 @@ std::size_t purge_tombstones(const CommandContext& context) {
       "DELETE FROM applied WHERE (component, resource) IN (SELECT component, resource FROM applied "
       "WHERE deleted = 1 AND hlc < ? LIMIT ?)",
       "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE deleted = 1 AND hlc < ? LIMIT ?)",
+      "DELETE FROM member WHERE address IN (SELECT address FROM member WHERE deleted = 1 AND hlc < "
+      "? LIMIT ?)",
   };
   const std::int64_t before_ms =
       std::max<std::int64_t>(context.now_ms - context.retention.tombstone_ms, 0);
@@ -80,6 +82,15 @@ std::size_t purge_audit(const CommandContext& context) {
       kMaintainRowsMax, context.now_ms - context.retention.audit_ms));
 }
 
+// Losers of merges are kept as long as audit records.
+std::size_t purge_conflicts(const CommandContext& context) {
+  return static_cast<std::size_t>(context.db.run(
+      "DELETE FROM conflict WHERE (table_name, row_key, lost_hlc, lost_origin) IN (SELECT "
+      "table_name, row_key, lost_hlc, lost_origin FROM conflict WHERE recorded_at < ? ORDER BY "
+      "recorded_at LIMIT ?)",
+      context.now_ms - context.retention.audit_ms, kMaintainRowsMax));
+}
+
 }  // namespace
 
 Outcome run(const CommandContext& context, const Maintain& /*command*/) {
@@ -91,6 +102,7 @@ Outcome run(const CommandContext& context, const Maintain& /*command*/) {
   const std::size_t tokens = bury_expired_tokens(context);
   const std::size_t detections = purge_detections(context);
   const std::size_t audits = purge_audit(context);
+  const std::size_t conflicts = purge_conflicts(context);
   std::string what;
   const auto mention = [&what](std::size_t count, const char* noun) {
     if (count > 0) what += (what.empty() ? "" : ", ") + count_of(count, noun);
@@ -99,6 +111,7 @@ Outcome run(const CommandContext& context, const Maintain& /*command*/) {
   mention(tokens, "expired token");
   mention(detections, "old detection");
   mention(audits, "old audit record");
+  mention(conflicts, "old conflict");
   return CommandOutcome{"maintenance", "cleared away " + what, 0, {}};
 }
 

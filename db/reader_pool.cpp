@@ -8,14 +8,14 @@ namespace {
 
 constexpr int kBusyMs = 2'000;  // Only while another process recovers the WAL.
 
+}  // namespace
+
 std::unique_ptr<Connection> open_reader(const std::string& path) {
   auto connection = std::make_unique<Connection>(path, OpenMode::read_only, kBusyMs);
   connection->execute(
       "PRAGMA query_only = ON; PRAGMA cache_size = -1000; PRAGMA temp_store = MEMORY;");
   return connection;
 }
-
-}  // namespace
 
 base::Result<std::unique_ptr<Connection>> ReaderPool::acquire() {
   {

@@ -19,6 +19,9 @@ namespace mlguard::db {
 inline constexpr std::size_t kReadersMax = 64;     // in use at a time
 inline constexpr std::size_t kReadersIdleMax = 8;  // kept open
 
+// A read-only connection with few pages of its own. Throws SQLite::Exception.
+std::unique_ptr<Connection> open_reader(const std::string& path);
+
 class ReaderPool {
  public:
   explicit ReaderPool(std::string path) : path_(std::move(path)) {}

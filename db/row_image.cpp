@@ -107,6 +107,16 @@ void ImageWriter::blob(std::string_view value) {
   out_.counted(value);
 }
 
+std::uint64_t hlc_of(const RowImage& image) {
+  const auto* hlc = std::get_if<std::int64_t>(&image.values[image.values.size() - 3]);
+  return hlc == nullptr ? 0 : static_cast<std::uint64_t>(*hlc);
+}
+
+std::string_view origin_of(const RowImage& image) {
+  const auto* origin = std::get_if<std::string_view>(&image.values[image.values.size() - 2]);
+  return origin == nullptr ? std::string_view() : *origin;
+}
+
 Digest row_hash(std::string_view image) { return blake2b(image.substr(1)); }
 
 base::Result<std::vector<RowImage>> decode_images(std::string_view bytes) {

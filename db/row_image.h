@@ -53,6 +53,12 @@ class ImageWriter {
   base::ByteWriter out_;
 };
 
+// The stamp of a whole row: its third and second column from the end. 0 and "" when the image was
+// made by somebody who puts other types there.
+// REQUIRES: image.kind == ImageKind::row
+std::uint64_t hlc_of(const RowImage& image);
+std::string_view origin_of(const RowImage& image);
+
 // The hash of one row for the state digest: BLAKE2b-256 of its image without the kind byte.
 Digest row_hash(std::string_view image);
 

@@ -44,6 +44,8 @@ class SqliteReader final : public Reader {
   base::Result<std::vector<base::Identity>> identities() override;
   base::Result<std::vector<base::AuditRecord>> audit(Page page) override;
   base::Result<std::vector<base::Change>> changes(std::string_view resource, Page page) override;
+  base::Result<std::vector<base::Conflict>> conflicts(std::size_t offset,
+                                                      std::size_t limit) override;
 
   // For those who check the whole database at this state.
   Connection& connection() { return *connection_; }

@@ -3,31 +3,12 @@
 #include <string>
 
 #include "base/model.h"
-#include "db/row_image.h"
+#include "db/row_reading.h"
 #include "db/tables.h"
 
 namespace mlguard::db {
 
 namespace {
-
-void encode_row(const Query& row, const ReplicatedTable& table, std::string& image) {
-  image.clear();
-  ImageWriter writer(image);
-  writer.begin(ImageKind::row, table);
-  for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    const int column = static_cast<int>(i);
-    if (row.is_null(column)) {
-      writer.null();
-      continue;
-    }
-    switch (table.columns[i].type) {
-      case ColumnType::integer: writer.integer(row.integer(column)); break;
-      case ColumnType::real: writer.real(row.real(column)); break;
-      case ColumnType::text: writer.text(row.bytes(column)); break;
-      case ColumnType::blob: writer.blob(row.bytes(column)); break;
-    }
-  }
-}
 
 void scan_rules(Connection& connection, StateTotals& totals) {
   Query row = connection.query("SELECT id, cidr, action, expires_at FROM rule WHERE deleted = 0");

@@ -1,20 +1,14 @@
-// The front door of db/: opens the SQLite file behind an Engine.
+// The settings of the store behind an Engine. The front doors of db/ are engine.h (what the rest of
+// the program sees) and sqlite_store.h (the store itself, which replicator/ drives).
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
-
-#include "base/clock.h"
-#include "base/result.h"
-#include "db/engine.h"
 
 namespace mlguard::db {
 
 inline constexpr std::int64_t kLeaseFlushMs = 5'000;
 inline constexpr std::int64_t kRequestIdMemoryMs = 3'600'000;
-inline constexpr std::size_t kWriteGroupCommandsMax = 512;
-inline constexpr std::size_t kWriteQueueCommandsMax = 20'000;
 
 struct Retention {
   std::int64_t tombstone_ms = 24 * 3'600'000LL;
@@ -30,12 +24,5 @@ struct StoreOptions {
   std::string folder;  // DATA_DIR; control.db and the lock file live here. Created 0700.
   Retention retention;
 };
-
-// Opens or creates DATA_DIR/control.db, migrates its schema, checks it and recovers the leases.
-// Errors, all saying what to do: conflict / "data_dir_in_use" (another instance holds the lock),
-// corrupt / "database_corrupt" (named, never repaired silently), unsupported / "schema_too_new",
-// io / "read_only", resource_exhausted / "disk_full".
-// `clock` must outlive the engine.
-base::Result<std::unique_ptr<Engine>> open_store(const StoreOptions& options, base::Clock& clock);
 
 }  // namespace mlguard::db

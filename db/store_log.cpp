@@ -2,57 +2,50 @@
 #include <algorithm>
 #include <cassert>
 
+#include "db/log_queries.h"
 #include "db/sqlite_error.h"
 #include "db/sqlite_store.h"
 
 namespace mlguard::db {
 
-namespace {
-
-constexpr const char* kEntryColumns =
-    "SELECT revision, term, hlc, author, resource, summary, request_id, result, digest, rows FROM "
-    "change_log WHERE revision > ? ORDER BY revision";
-
-LogEntry entry_of(const Query& row) {
-  LogEntry entry;
-  entry.revision = row.unsigned_integer(0);
-  entry.term = row.unsigned_integer(1);
-  entry.hlc = row.unsigned_integer(2);
-  entry.author = row.text(3);
-  entry.resource = row.text(4);
-  entry.summary = row.text(5);
-  entry.request_id = row.text(6);
-  entry.result = row.text(7);
-  entry.digest = digest_from_bytes(row.bytes(8));
-  entry.rows = row.text(9);
-  return entry;
+LogPosition SqliteStore::log_base() const {
+  return {state_.log_base_revision, state_.log_base_term, state_.log_base_digest};
 }
 
-}  // namespace
+base::Result<std::optional<LogPosition>> SqliteStore::position_at(std::uint64_t revision) {
+  return guarded("reading", config_.path, [&]() -> base::Result<std::optional<LogPosition>> {
+    return query_position(connection_, log_base(), revision);
+  });
+}
+
+base::Result<std::vector<LogEntry>> SqliteStore::entries(std::uint64_t after, std::uint64_t through,
+                                                         std::size_t count_max,
+                                                         std::size_t bytes_max) {
+  if (after < state_.log_base_revision) return compacted_error(state_.log_base_revision);
+  return guarded("reading", config_.path, [&]() -> base::Result<std::vector<LogEntry>> {
+    return query_entries(connection_, after, through, count_max, bytes_max);
+  });
+}
 
 base::Result<std::vector<LogEntry>> SqliteStore::entries_after(std::uint64_t after,
                                                                std::size_t count_max,
                                                                std::size_t bytes_max) {
-  if (after < state_.log_base_revision) {
-    return base::Error{base::ErrorCode::not_found, "compacted",
-                       "the log begins after revision " + std::to_string(state_.log_base_revision) +
-                           "; take a snapshot"};
-  }
-  std::vector<LogEntry> entries;
-  std::size_t bytes = 0;
-  try {
-    Query query = connection_.query(kEntryColumns);
-    query.bind(after);
-    while (entries.size() < count_max && query.step()) {
-      LogEntry entry = entry_of(query);
-      bytes += entry.rows.size();
-      if (!entries.empty() && bytes > bytes_max) break;
-      entries.push_back(std::move(entry));
-    }
-  } catch (const std::exception&) {
-    return current_exception_error("reading", config_.path);
-  }
-  return entries;
+  return entries(after, state_.revision, count_max, bytes_max);
+}
+
+base::Result<SetAsideEntries> SqliteStore::set_aside(std::size_t count_max, std::size_t bytes_max) {
+  return guarded("reading", config_.path,
+                 [&] { return query_set_aside(connection_, count_max, bytes_max); });
+}
+
+base::Status SqliteStore::forget_set_aside(std::size_t count) {
+  assert(!in_group_);
+  return guarded("writing", config_.path, [&]() -> base::Status {
+    connection_.run(
+        "DELETE FROM set_aside WHERE seq IN (SELECT seq FROM set_aside ORDER BY seq LIMIT ?)",
+        count);
+    return {};
+  });
 }
 
 base::Result<std::optional<LogEntry>> SqliteStore::last_entry() {
@@ -117,6 +110,10 @@ bool SqliteStore::write_trim(const StoreState& next, std::uint64_t forget_before
                   state_.log_base_revision, next.log_base_revision);
   state_before_ = state_;
   state_ = next;
+  // Only what is committed is trimmed, so that the base tells so much from now on.
+  if (next.log_base_revision != state_before_.log_base_revision) {
+    note_committed(next.log_base_revision);
+  }
   try {
     save_state();
     connection_.run("COMMIT");

@@ -1,4 +1,6 @@
 // Opening the store's core: pragmas, the check of the file, migrations, and loading its totals.
+#include <algorithm>
+
 #include "base/ids.h"
 #include "db/migrations.h"
 #include "db/sqlite_error.h"
@@ -71,8 +73,8 @@ void SqliteStore::create_state() {
   const std::string id = config_.node_id.empty() ? base::random_hex(kNodeIdBytes) : config_.node_id;
   const Digest zero{};
   connection_.run(
-      "INSERT INTO node_state VALUES (1, ?, 1, '', 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0)", id,
-      Blob{digest_bytes(zero)}, Blob{digest_bytes(zero)});
+      "INSERT INTO node_state VALUES (1, ?, 1, '', 0, 0, ?, 0, 0, 0, 0, 0, 0, 0, 0, ?, 0, 0, '')",
+      id, Blob{digest_bytes(zero)}, Blob{digest_bytes(zero)});
 }
 
 void SqliteStore::load_state() {
@@ -81,7 +83,7 @@ void SqliteStore::load_state() {
     Query row = connection_.query(
         "SELECT node_id, term, voted_for, hlc, revision, state_digest, rules_digest, "
         "rules_revision, rules_floor, rules_live, detections, row_count, log_base_revision, "
-        "log_base_term, log_base_digest, log_bytes FROM node_state WHERE id = 1");
+        "log_base_term, log_base_digest, log_bytes, committed FROM node_state WHERE id = 1");
     row.step();
     node_id_ = row.text(0);
     state_.term = row.unsigned_integer(1);
@@ -99,6 +101,7 @@ void SqliteStore::load_state() {
     state_.log_base_term = row.unsigned_integer(13);
     state_.log_base_digest = digest_from_bytes(row.bytes(14));
     state_.log_bytes = row.unsigned_integer(15);
+    state_.committed = std::min(row.unsigned_integer(16), state_.revision);
   }
   state_.last_term = state_.log_base_term;
   state_.digest = state_.log_base_digest;
@@ -109,6 +112,7 @@ void SqliteStore::load_state() {
     state_.digest = digest_from_bytes(last.bytes(1));
   }
   hlc_.observe(last_hlc);
+  membership_ = read_membership();
 }
 
 void SqliteStore::recount() {
@@ -125,11 +129,13 @@ void SqliteStore::save_state() {
   connection_.run(
       "UPDATE node_state SET hlc = ?, revision = ?, state_digest = ?, rules_digest = ?, "
       "rules_revision = ?, rules_floor = ?, rules_live = ?, detections = ?, row_count = ?, "
-      "log_base_revision = ?, log_base_term = ?, log_base_digest = ?, log_bytes = ? WHERE id = 1",
+      "log_base_revision = ?, log_base_term = ?, log_base_digest = ?, log_bytes = ?, "
+      "committed = ? WHERE id = 1",
       hlc_.last(), state_.revision, Blob{digest_bytes(state_.state_digest)}, state_.rules_digest,
       state_.rules_revision, state_.rules_floor, state_.rules_live, state_.detections,
       state_.row_count, state_.log_base_revision, state_.log_base_term,
-      Blob{digest_bytes(state_.log_base_digest)}, state_.log_bytes);
+      Blob{digest_bytes(state_.log_base_digest)}, state_.log_bytes,
+      std::min(state_.committed, state_.revision));
 }
 
 }  // namespace mlguard::db

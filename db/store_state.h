@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/model.h"
 #include "db/digest.h"
@@ -25,6 +26,8 @@ struct StoreState {
   std::uint64_t rules_live = 0;
   std::uint64_t detections = 0;
   std::uint64_t row_count = 0;
+  // A lower bound of what is committed; never above `revision` in the file.
+  std::uint64_t committed = 0;
   // The last entry whose images are no longer kept; the log begins after it.
   std::uint64_t log_base_revision = 0;
   std::uint64_t log_base_term = 0;
@@ -37,6 +40,11 @@ struct GroupEffects {
   std::map<std::string, std::optional<base::Component>> components;  // nullopt: removed.
   std::map<std::string, std::uint64_t> config_versions;              // 0: none in force now.
   bool rules_changed = false;
+  bool members_changed = false;
+  // Keys that are no longer welcome: their sessions end, on every instance.
+  std::vector<std::string> revoked_keys;
+  // A snapshot was installed: the maps hold everything there is, and nothing else counts any more.
+  bool replaced = false;
 };
 
 }  // namespace mlguard::db

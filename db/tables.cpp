@@ -42,15 +42,16 @@ std::string make_upsert(const ReplicatedTable& table) {
 
 ReplicatedTable table(TableId id, const char* name, std::size_t key_columns,
                       std::vector<Column> columns) {
-  ReplicatedTable made{id, name, key_columns, std::move(columns), {}, {}, {}, {}};
+  ReplicatedTable made{id, name, key_columns, std::move(columns), {}, {}, {}, {}, {}};
   made.columns.insert(made.columns.end(),
                       {{"hlc", kInteger}, {"origin", kText}, {"deleted", kInteger}});
   made.insert_sql = make_insert(made);
   made.upsert_sql = make_upsert(made);
-  made.delete_sql = std::string("DELETE FROM ") + name + " WHERE " +
-                    names_of(made.columns, key_columns, " AND ", " = ?");
+  const std::string by_key = " WHERE " + names_of(made.columns, key_columns, " AND ", " = ?");
+  made.delete_sql = std::string("DELETE FROM ") + name + by_key;
   made.scan_sql =
       "SELECT " + names_of(made.columns, made.columns.size(), ",", "") + " FROM " + name;
+  made.select_sql = made.scan_sql + by_key;
   return made;
 }
 
@@ -151,6 +152,8 @@ void add_records(std::vector<ReplicatedTable>& all) {
                        {"lost_row", kText},
                        {"reason", kText},
                        {"recorded_at", kInteger}}));
+  all.push_back(table(TableId::member, "member", 1,
+                      {{"address", kText}, {"kind", kText}, {"revision", kInteger}}));
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ enum class TableId : std::uint8_t {
   identity = 9,
   audit = 10,
   conflict = 11,
+  member = 12,
 };
 
 // Key columns come first; hlc, origin and deleted come last.
@@ -43,6 +44,7 @@ struct ReplicatedTable {
   std::string upsert_sql;  // The guarded upsert of one whole row.
   std::string delete_sql;  // By key.
   std::string scan_sql;    // Every row, in the columns' order.
+  std::string select_sql;  // One row by key, in the columns' order.
 };
 
 inline constexpr std::size_t kColumnsMax = 32;

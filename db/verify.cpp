@@ -17,14 +17,17 @@ struct Report {
   }
 };
 
-void check_chain(Connection& db, std::uint64_t last_revision, Report& out) {
+void check_chain(Connection& db, Report& out) {
   std::uint64_t revision = 0;
+  std::uint64_t last_revision = 0;
   Digest digest{};
   {
-    Query base = db.query("SELECT log_base_revision, log_base_digest FROM node_state WHERE id = 1");
+    Query base = db.query(
+        "SELECT log_base_revision, log_base_digest, revision FROM node_state WHERE id = 1");
     base.step();
     revision = base.unsigned_integer(0);
     digest = digest_from_bytes(base.bytes(1));
+    last_revision = base.unsigned_integer(2);
   }
   out.report.first_revision = revision + 1;
   Query row = db.query(
@@ -83,11 +86,16 @@ void check_structure(Connection& db, Report& out) {
 
 }  // namespace
 
+VerifyReport verify_state(Connection& db) {
+  Report out;
+  check_chain(db, out);
+  check_totals(db, out);
+  return out.report;
+}
+
 base::Result<VerifyReport> verify_database(SqliteReader& reader, const std::string& path) {
   return guarded("verifying", path, [&]() -> base::Result<VerifyReport> {
-    Report out;
-    check_chain(reader.connection(), reader.revision(), out);
-    check_totals(reader.connection(), out);
+    Report out{verify_state(reader.connection())};
     check_structure(reader.connection(), out);
     return out.report;
   });

@@ -9,6 +9,9 @@
 
 namespace mlguard::db {
 
+// The log's digest chain and the kept totals, but not SQLite's structure. Throws SQLite::Exception.
+VerifyReport verify_state(Connection& db);
+
 base::Result<VerifyReport> verify_database(SqliteReader& reader, const std::string& path);
 
 }  // namespace mlguard::db

@@ -49,7 +49,8 @@ Core::Core(NodeId self, const Settings& settings, Recovered recovered, Parts par
       hard_durable_(recovered.hard_state),
       tail_(recovered.tail),
       committed_(recovered.committed),
-      members_(std::move(recovered.membership)) {
+      members_(std::move(recovered.membership)),
+      leader_heard_ms_(now_ms) {
   role_ = resting_role();
   following_.agreed = committed_;
   reset_election_timer(settings_.election_timeout_ms);
@@ -300,6 +301,7 @@ CoreStatus Core::status() const {
   status.leader = role_ == Role::leader ? self_ : leader_;
   status.tail = tail_;
   status.committed = committed_;
+  status.opened = opened();
   status.mode = following_.mode;
   status.membership = members_;
   if (!leading_) {

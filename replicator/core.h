@@ -47,6 +47,7 @@ struct MembersRequest {
   std::uint64_t id = 0;
   MemberChange change = MemberChange::add_learner;
   NodeId member;
+  std::string author{};  // Who asked for it, for the audit trail.
 };
 
 struct TransferRequest {
@@ -82,6 +83,15 @@ class Core {
   // Tick no later than this.
   std::int64_t next_deadline_ms() const;
   CoreStatus status() const;
+  // Parts of the status, without copies.
+  Role role() const { return role_; }
+  Term term() const { return hard_.term; }
+  const NodeId& leader() const { return leader_; }
+  Revision tail_revision() const { return tail_.revision; }
+  Revision committed() const { return committed_; }
+  const Membership& membership() const { return members_; }
+  // It leads, and its first entry is durable.
+  bool opened() const { return leading_ && leading_->term_start != 0; }
   // A snapshot asked for in `term` may be taken, and its last byte sent, only while this holds.
   bool may_offer_snapshot(Term term) const;
   // The log may be trimmed up to here without any member needing a snapshot for it (leader), or at

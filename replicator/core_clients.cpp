@@ -37,7 +37,7 @@ void Core::pump_leader() {
          bytes < kProposalBatchBytesMax) {
     QueuedProposal queued = std::move(queue.front());
     queue.pop_front();
-    bytes += queued.proposal.payload.size();
+    bytes += queued.proposal.payload.size() + queued.proposal.bytes;
     for (const Entry& entry : queued.proposal.tail) bytes += entry.payload.size();
     Pending pending;
     pending.id = queued.proposal.id;
@@ -248,6 +248,7 @@ void Core::propose_members(const MembersRequest& request) {
   proposal.id = request.id;
   proposal.kind = ProposalKind::membership;
   proposal.members = *std::move(changed);
+  proposal.payload = request.author;
   leading_->members_change_queued = true;
   enqueue(std::move(proposal));
 }

@@ -40,8 +40,9 @@ void Core::tick_election() {
 }
 
 void Core::start_pre_vote() {
-  reset_election_timer(settings_.election_timeout_ms);
   become_follower();
+  // Asking costs nobody anything, and who was not there a moment ago may have come.
+  reset_election_timer(settings_.pre_vote_retry_ms);
   role_ = Role::pre_candidate;
   votes_ = {self_};
   ask_for_votes(VoteKind::pre, hard_.term + 1);

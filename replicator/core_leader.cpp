@@ -17,6 +17,7 @@ void Core::become_leader() {
   if (rules_.opens_term_with_entry()) {
     Proposal empty;
     empty.kind = ProposalKind::empty;
+    empty.payload = "term " + std::to_string(hard_.term) + " begins, led by " + self_;
     enqueue(std::move(empty));
   } else {
     leading_->term_start = tail_.revision + 1;

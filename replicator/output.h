@@ -67,6 +67,7 @@ struct CoreStatus {
   NodeId leader;  // Empty: unknown.
   Position tail;  // Durable here.
   Revision committed = 0;
+  bool opened = false;  // Leader: its first entry is durable.
   FollowMode mode = FollowMode::fetching;
   Membership membership;
   std::vector<PeerStatus> peers;      // Leader only.

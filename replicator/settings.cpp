@@ -29,13 +29,14 @@ base::Status validate(const Settings& s) {
   const Named stagger{"rank_stagger_ms", s.rank_stagger_ms};
   const Named jitter{"election_jitter_ms", s.election_jitter_ms};
   const Named lost{"lost_leader_timeout_ms", s.lost_leader_timeout_ms};
+  const Named ask{"pre_vote_retry_ms", s.pre_vote_retry_ms};
   const Named wait{"fetch_wait_ms", s.fetch_wait_ms};
   const Named retry{"fetch_retry_ms", s.fetch_retry_ms};
   const Named write{"write_timeout_ms", s.write_timeout_ms};
   const Named storage{"storage_retry_ms", s.storage_retry_ms};
   const Named transfer{"transfer_timeout_ms", s.transfer_timeout_ms};
   for (const Named& n :
-       {ping, election, stagger, jitter, lost, wait, retry, write, storage, transfer}) {
+       {ping, election, stagger, jitter, lost, ask, wait, retry, write, storage, transfer}) {
     if (n.value_ms >= 1 && n.value_ms <= kDurationMsMax) continue;
     return invalid(with_value(n) + " must be from 1 to " + std::to_string(kDurationMsMax) + " ms");
   }

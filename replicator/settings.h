@@ -13,6 +13,7 @@ struct Settings {
   std::int64_t rank_stagger_ms = 150;        // Added for each voter that sorts before this one.
   std::int64_t election_jitter_ms = 100;     // Random, from 0 to this.
   std::int64_t lost_leader_timeout_ms = 50;  // Instead of election_timeout_ms: connection refused.
+  std::int64_t pre_vote_retry_ms = 100;      // Instead, after a pre-vote without majority.
   std::int64_t fetch_wait_ms = 5'000;        // The leader holds an idle fetch as long.
   std::int64_t fetch_retry_ms = 500;         // A fetch unanswered though there is something new.
   std::int64_t write_timeout_ms = 5'000;     // Then the client is told: outcome unknown.

@@ -41,9 +41,9 @@ class LogReader {
 // ---- What a leader has executed ------------------------------------------------------------
 
 enum class ProposalKind {
-  write,       // A client's; payload is the store's own encoding of the command.
-  empty,       // A new leader's first entry.
-  membership,  // `members` becomes the cluster's configuration, and an entry says so.
+  write,       // A client's; payload is the store's own encoding of the command, if any.
+  empty,       // A new leader's first entry; payload says so to people.
+  membership,  // `members` becomes the cluster's configuration; payload says who wished so.
   merge,       // `tail` is merged by row: last write wins, losers are kept, request ids dedupe.
 };
 enum class Ack {
@@ -55,6 +55,7 @@ struct Proposal {
   ProposalKind kind = ProposalKind::write;
   Ack ack = Ack::quorum;
   std::string payload;
+  std::size_t bytes = 0;  // Of a command that whoever runs the store keeps outside `payload`.
   std::vector<Member> members;
   NodeId merge_from;
   // Merge: what stood here at `merge_common` was seen by the tail's writers, so that overwriting it

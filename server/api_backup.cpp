@@ -4,6 +4,7 @@
 #include "base/logging.h"
 #include "server/api_handlers.h"
 #include "server/api_json.h"
+#include "wire/messages.h"
 
 namespace mlguard::server {
 
@@ -32,7 +33,13 @@ void make_backup(ApiContext& api, const ExchangePtr& exchange) {
                                  {"bytes", backup->bytes},
                                  {"revision", backup->revision},
                                  {"who", exchange->caller().name}});
-  exchange->reply(json_answer(encode_backup(*backup)));
+  ApiAnswer answer = json_answer(encode_backup(*backup));
+  // For peers, which take it as a snapshot.
+  answer.fields = {{"id", backup->id},
+                   {"bytes", std::to_string(backup->bytes)},
+                   {"sha256", backup->sha256},
+                   {std::string(wire::kFieldRevision), std::to_string(backup->revision)}};
+  exchange->reply(std::move(answer));
 }
 
 void list_backups(ApiContext& api, const ExchangePtr& exchange) {

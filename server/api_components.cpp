@@ -82,8 +82,7 @@ void register_component(ApiContext& api, const ExchangePtr& exchange) {
   const std::string version = component->version;
   const std::string address = component->address;
   transact(api, exchange, db::RegisterComponent{std::move(*component)},
-           [&api, name, version, address, key = caller.key](const db::WriteResult& result) {
-             api.owners.set(name, key);
+           [name, version, address](const db::WriteResult& result) {
              if (!result.changed) return;
              base::log_info("component registered",
                             {{"component", name}, {"version", version}, {"address", address}});
@@ -98,8 +97,7 @@ void unregister_component(ApiContext& api, const ExchangePtr& exchange) {
     return exchange->fail(may.error());
   }
   transact(api, exchange, db::UnregisterComponent{wanted->component, wanted->instance_id},
-           [&api, name = wanted->component](const db::WriteResult& /*result*/) {
-             api.owners.erase(name);
+           [name = wanted->component](const db::WriteResult& /*result*/) {
              base::log_info("component unregistered", {{"component", name}});
            });
 }
@@ -127,7 +125,6 @@ void remove_component(ApiContext& api, const ExchangePtr& exchange) {
   }
   transact(api, exchange, db::RemoveComponent{name},
            [&api, name, own = exchange->caller().key](const db::WriteResult& result) {
-             api.owners.erase(name);
              base::log_info("component removed", {{"component", name}});
              for (const std::string& key : result.ids) {
                // An operator who had registered it by hand does not lose the session with it.

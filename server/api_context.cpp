@@ -6,6 +6,7 @@
 
 #include "base/ids.h"
 #include "base/logging.h"
+#include "server/forward.h"
 #include "wire/messages.h"
 
 namespace mlguard::server {
@@ -35,7 +36,7 @@ bool reaches(const ApiContext& api, const Exchange& exchange, Verb verb,
   if (!base::name_fits_role(component, caller.role)) return false;
   if (!caller.component.empty() && caller.component != component) return false;
   // Who registers is judged by the store: a dead component's name may be taken over.
-  return verb == Verb::component_register || api.owners.free_or_held_by(component, caller.key);
+  return verb == Verb::component_register || api.engine.free_or_held_by(component, caller.key);
 }
 
 void audit_refusal(ApiContext& api, const Exchange& exchange, Verb verb,
@@ -48,15 +49,12 @@ void audit_refusal(ApiContext& api, const Exchange& exchange, Verb verb,
                {"component", component},
                {"from", exchange.request().peer.text}});
   if (!api.refusals.allow(exchange.request().peer, api.clock.monotonic_ms())) return;
-  db::Write write;
   base::AuditRecord record;
   record.actor = caller.name;
   record.action = "refused";
   record.subject = component.empty() ? exchange.request().method : std::string(component);
   record.detail = std::string("may not ") + to_string(verb);
-  write.command = db::AppendAudit{std::move(record)};
-  write.author = caller.name;
-  api.engine.transact(std::move(write), [](const Result<db::WriteResult>& /*ignored*/) {});
+  append_audit(api, std::move(record));
 }
 
 // The request id as the store remembers it: no client can use another's.
@@ -92,7 +90,6 @@ Status authorize(ApiContext& api, const Exchange& exchange, Verb verb, std::stri
 ApiAnswer write_answer(const db::WriteResult& result) {
   ApiAnswer answer = json_answer(wire::encode(
       wire::WriteReply{.revision = result.revision, .version = result.version, .ids = result.ids}));
-  add_revision(answer, result.revision);
   if (result.replayed) answer.fields.push_back({std::string(wire::kFieldReplayed), "1"});
   return answer;
 }
@@ -105,30 +102,49 @@ void transact(ApiContext& api, const ExchangePtr& exchange, db::Command command,
   write.command = std::move(command);
   write.author = exchange->caller().name;
   write.request_id = std::move(*request_id);
+  write.ack = exchange->request().ack;
   api.engine.transact(std::move(write),
-                      [exchange, on_success = std::move(on_success),
+                      [&api, exchange, on_success = std::move(on_success),
                        answer = std::move(answer)](const Result<db::WriteResult>& result) {
                         if (!result) return exchange->fail(result.error());
                         if (on_success) on_success(*result);
-                        exchange->reply_with([answer, result = *result] { return answer(result); });
+                        exchange->reply_with([&api, answer, result = *result] {
+                          ApiAnswer made = answer(result);
+                          add_revision(api, made, result.revision);
+                          return made;
+                        });
                       });
 }
 
 void read(ApiContext& api, const ExchangePtr& exchange,
           const std::function<Result<ApiAnswer>(db::Reader&)>& use) {
+  const db::ReadTicket ticket = api.engine.ticket();
   Result<std::unique_ptr<db::Reader>> reader = api.engine.read();
   if (!reader) return exchange->fail(reader.error());
   Result<ApiAnswer> answer = use(**reader);
-  if (!answer) return exchange->fail(answer.error());
-  add_revision(*answer, (*reader)->revision());
-  exchange->reply(std::move(*answer));
+  const std::uint64_t seen = (*reader)->revision();
+  reader->reset();
+  if (!answer) answer = error_answer(answer.error());
+  if (exchange->request().consistency != db::Consistency::linearizable) {
+    add_revision(api, *answer, seen);
+    return exchange->reply(std::move(*answer));
+  }
+  // "There is no such thing" is an answer as well, and must be as true as any.
+  auto kept = std::make_shared<ApiAnswer>(std::move(*answer));
+  api.engine.confirm_read(ticket, seen, [&api, exchange, kept, seen](const Status& confirmed) {
+    if (!confirmed) return exchange->fail(confirmed.error());
+    add_revision(api, *kept, seen);
+    exchange->reply(std::move(*kept));
+  });
 }
 
-void add_revision(ApiAnswer& answer, std::uint64_t revision) {
-  const std::string text = std::to_string(revision);
-  answer.fields.push_back({std::string(wire::kFieldRevision), text});
-  // One instance: what is durable here is committed.
-  answer.fields.push_back({std::string(wire::kFieldCommitted), text});
+void add_revision(ApiContext& api, ApiAnswer& answer, std::uint64_t revision) {
+  answer.fields.push_back({std::string(wire::kFieldRevision), std::to_string(revision)});
+  answer.fields.push_back(
+      {std::string(wire::kFieldCommitted), std::to_string(api.replica.committed())});
+  if (const std::int64_t age_ms = api.replica.age_ms(); age_ms > 0) {
+    answer.fields.push_back({std::string(wire::kFieldAgeMs), std::to_string(age_ms)});
+  }
 }
 
 Result<db::Page> page_of(const Query& query) {

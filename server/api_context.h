@@ -15,13 +15,14 @@
 #include "base/clock.h"
 #include "base/logging.h"
 #include "db/engine.h"
+#include "replicator/replicator.h"
 #include "server/backup_store.h"
-#include "server/component_owners.h"
 #include "server/exchange.h"
 #include "server/health_watch.h"
 #include "server/heartbeat_log.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
+#include "server/promotions.h"
 #include "server/rate_limiter.h"
 #include "server/role_table.h"
 #include "server/session_table.h"
@@ -49,6 +50,7 @@ struct ApiSettings {
 struct ApiContext {
   const base::Clock& clock;
   db::Engine& engine;
+  replicator::Replicator& replica;  // The same, with what concerns the cluster.
   const wire::ClusterKey& cluster;
   Metrics& metrics;
   SessionTable& sessions;
@@ -56,17 +58,15 @@ struct ApiContext {
   WorkerPool& pool;
   HealthWatch& health;
   HeartbeatLog& beats;
-  ComponentOwners& owners;
   RateLimiter& handshakes;
   RateLimiter& refusals;      // How often a refusal is worth an audit record.
   RateLimiter& refusal_logs;  // And a line in the log.
   BackupStore& backups;
+  Promotions& promotions;
   ApiSettings settings;
 
   // Known once the listener runs.
   std::atomic<const HttpCounters*> http = nullptr;
-  std::string host = {};  // How this instance is called: "localhost".
-  std::atomic<std::uint16_t> port = 0;
   std::int64_t started_ms = 0;
   std::atomic<std::uint64_t> body_bytes_in_flight = 0;
 };
@@ -97,8 +97,8 @@ void transact(ApiContext& api, const ExchangePtr& exchange, db::Command command,
 void read(ApiContext& api, const ExchangePtr& exchange,
           const std::function<base::Result<ApiAnswer>(db::Reader&)>& use);
 
-// Adds "revision" and "committed-revision".
-void add_revision(ApiAnswer& answer, std::uint64_t revision);
+// Adds "revision", "committed-revision" and, where the state may be old, "age-ms".
+void add_revision(ApiContext& api, ApiAnswer& answer, std::uint64_t revision);
 
 // ?after=N&limit=N
 base::Result<db::Page> page_of(const Query& query);

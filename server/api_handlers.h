@@ -57,6 +57,20 @@ void revoke_token(ApiContext& api, const ExchangePtr& exchange);
 void list_identities(ApiContext& api, const ExchangePtr& exchange);
 void revoke_identity(ApiContext& api, const ExchangePtr& exchange);
 
+// api_cluster.cpp
+void list_members(ApiContext& api, const ExchangePtr& exchange);
+void add_member(ApiContext& api, const ExchangePtr& exchange);
+void remove_member(ApiContext& api, const ExchangePtr& exchange);
+void transfer_leadership(ApiContext& api, const ExchangePtr& exchange);
+void list_conflicts(ApiContext& api, const ExchangePtr& exchange);
+
+// api_peer.cpp
+void peer_message(ApiContext& api, const ExchangePtr& exchange);
+void peer_leads(ApiContext& api, const ExchangePtr& exchange);
+void peer_tail(ApiContext& api, const ExchangePtr& exchange);
+void peer_enrol(ApiContext& api, const ExchangePtr& exchange);
+void peer_audit(ApiContext& api, const ExchangePtr& exchange);
+
 // api_backup.cpp
 void verify_store(ApiContext& api, const ExchangePtr& exchange);
 void make_backup(ApiContext& api, const ExchangePtr& exchange);

@@ -1,8 +1,10 @@
 #include "server/api_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/time_format.h"
+#include "wire/cluster_messages.h"
 #include "wire/messages.h"
 
 namespace mlguard::server {
@@ -100,25 +102,62 @@ std::string encode_health(const std::vector<ComponentHealth>& components, bool s
                   {"expiry_suspended", expiry_suspended}});
 }
 
+std::vector<wire::MemberInfo> member_infos(const replicator::ClusterView& view) {
+  const replicator::CoreStatus& core = view.core;
+  std::vector<wire::MemberInfo> infos;
+  for (const replicator::Member& member : core.membership.members) {
+    wire::MemberInfo info;
+    info.address = member.id;
+    const bool votes = member.kind == replicator::MemberKind::voter;
+    info.kind = votes ? wire::MemberKind::voter : wire::MemberKind::learner;
+    info.leader = member.id == core.leader;
+    if (member.id == core.self) {
+      info.match = core.tail.revision;
+      info.lag = 0;
+      info.silent_ms = 0;
+    }
+    for (const replicator::PeerStatus& peer : core.peers) {
+      if (peer.id != member.id) continue;
+      info.match = peer.match;
+      info.lag = core.tail.revision - std::min(peer.match, core.tail.revision);
+      info.silent_ms = peer.silent_ms;
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
 std::string encode_status(const StatusReport& report) {
   const db::EngineStatus& engine = report.engine;
-  return to_text({{"node", engine.node_id},
-                  {"address", report.address},
-                  {"role", "leader"},
-                  {"leader", report.address},
-                  {"term", engine.term},
-                  {"revision", engine.revision},
-                  {"committed", engine.committed},
-                  {"oldest_revision", engine.oldest_revision},
-                  {"peers", Json::array()},
-                  {"cluster_id", report.cluster_id},
-                  {"uptime_s", report.uptime_ms / 1'000},
-                  {"version", report.version},
-                  {"digest", engine.digest},
-                  {"state_digest", engine.state_digest},
-                  {"bytes_on_disk", engine.bytes_on_disk},
-                  {"healthy", engine.healthy},
-                  {"problem", engine.problem}});
+  const replicator::CoreStatus& core = report.cluster->core;
+  wire::NodeStatus status;
+  status.node = engine.node_id;
+  status.address = core.self;
+  const bool stands = core.role == replicator::Role::pre_candidate;
+  status.role = stands ? "candidate" : replicator::to_string(core.role);
+  status.leader = core.leader;
+  status.term = engine.term;
+  status.revision = engine.revision;
+  status.committed = engine.committed;
+  status.age_ms = report.age_ms;
+  status.digest = engine.digest;
+  status.state_digest = engine.state_digest;
+  for (wire::MemberInfo& info : member_infos(*report.cluster)) {
+    if (info.address != core.self) status.peers.push_back(std::move(info));
+  }
+  Json json = Json::parse(wire::encode(status));
+  for (Json& peer : json["peers"]) {
+    const auto trouble = report.cluster->trouble.find(peer["address"].get<std::string>());
+    if (trouble != report.cluster->trouble.end()) peer["problem"] = trouble->second;
+  }
+  json.update({{"oldest_revision", engine.oldest_revision},
+               {"cluster_id", report.cluster_id},
+               {"uptime_s", report.uptime_ms / 1'000},
+               {"version", report.version},
+               {"bytes_on_disk", engine.bytes_on_disk},
+               {"healthy", engine.healthy},
+               {"problem", engine.problem}});
+  return to_text(json);
 }
 
 std::string encode_info(std::string_view version, const std::vector<std::string>& routes) {

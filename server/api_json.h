@@ -3,14 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/model.h"
 #include "db/engine.h"
+#include "replicator/replicator.h"
 #include "server/backup_store.h"
 #include "server/health_watch.h"
+#include "wire/cluster_messages.h"
 
 namespace mlguard::server {
 
@@ -32,12 +35,16 @@ std::string encode_health(const std::vector<ComponentHealth>& components, bool s
 
 struct StatusReport {
   db::EngineStatus engine;
-  std::string address;
+  std::shared_ptr<const replicator::ClusterView> cluster;
+  std::int64_t age_ms = 0;
   std::string cluster_id;
   std::string version;
   std::int64_t uptime_ms = 0;
 };
 std::string encode_status(const StatusReport& report);
+
+// All members, with what this instance knows of each.
+std::vector<wire::MemberInfo> member_infos(const replicator::ClusterView& view);
 
 std::string encode_info(std::string_view version, const std::vector<std::string>& routes);
 std::string encode_rules_page(const std::vector<base::Rule>& rules, std::string_view next_after);

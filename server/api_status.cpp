@@ -75,6 +75,16 @@ void render_store(std::string& out, const ApiContext& api) {
          static_cast<double>(counters.writes_replayed));
   metric(out, "mlguard_store_queue_length", "gauge", "Writes waiting for the writer.",
          static_cast<double>(counters.queue_length));
+  metric(out, "mlguard_committed_revision", "gauge", "Revision known to be committed.",
+         static_cast<double>(status.committed));
+  metric(out, "mlguard_term", "gauge", "The replication protocol's term.",
+         static_cast<double>(status.term));
+  metric(out, "mlguard_leads", "gauge", "1 on the leader.", api.replica.ticket().term != 0 ? 1 : 0);
+  constexpr std::string_view kSent = "mlguard_peer_requests_total";
+  metric_head(out, kSent, "counter", "Requests of the replication protocol to peers, by kind.");
+  for (const auto& [kind, count] : api.replica.messages_sent()) {
+    metric_sample(out, kSent, "kind=\"" + kind + "\"", static_cast<double>(count));
+  }
   metric(out, "mlguard_store_revision", "gauge", "Revision of the state.",
          static_cast<double>(status.revision));
   metric(out, "mlguard_store_bytes", "gauge", "Size of the database on disk.",
@@ -112,7 +122,8 @@ void get_health(ApiContext& api, const ExchangePtr& exchange) {
 void get_status(ApiContext& api, const ExchangePtr& exchange) {
   StatusReport report;
   report.engine = api.engine.status();
-  report.address = api.host + ":" + std::to_string(api.port.load());
+  report.cluster = api.replica.view();
+  report.age_ms = api.replica.age_ms();
   report.cluster_id = api.cluster.cluster_id();
   report.version = kServerVersion;
   report.uptime_ms = api.clock.wall_ms() - api.started_ms;

@@ -41,9 +41,7 @@ ApiAnswer token_answer(const db::WriteResult& result, const wire::TokenReply& re
                          "this request already made a token, whose text is shown only once: "
                          "revoke it (ml-guard token list, token revoke) and make another"});
   }
-  ApiAnswer answer = json_answer(wire::encode(reply));
-  add_revision(answer, result.revision);
-  return answer;
+  return json_answer(wire::encode(reply));
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "server/backup_store.h"
 
 #include <fcntl.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -15,6 +13,7 @@
 #include "base/files.h"
 #include "base/ids.h"
 #include "base/logging.h"
+#include "base/sha256.h"
 #include "base/unique_fd.h"
 
 namespace mlguard::server {
@@ -81,9 +80,8 @@ Result<Backup> BackupStore::describe(const std::string& id) const {
   const std::string path = path_of(id);
   const base::UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return base::errno_error("could not open", path, errno);
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  std::vector<unsigned char> block(kHashBlockBytes);
+  base::Sha256 hash;
+  std::string block(kHashBlockBytes, '\0');
   Backup backup;
   backup.id = id;
   backup.created_at_ms = clock_.wall_ms();
@@ -92,12 +90,10 @@ Result<Backup> BackupStore::describe(const std::string& id) const {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return base::errno_error("could not read", path, errno);
     if (count == 0) break;
-    crypto_hash_sha256_update(&state, block.data(), static_cast<std::size_t>(count));
+    hash.update(std::string_view(block).substr(0, static_cast<std::size_t>(count)));
     backup.bytes += static_cast<std::uint64_t>(count);
   }
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  crypto_hash_sha256_final(&state, hash.data());
-  backup.sha256 = base::to_hex({reinterpret_cast<const char*>(hash.data()), hash.size()});
+  backup.sha256 = hash.finish();
   return backup;
 }
 

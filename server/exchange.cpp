@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "server/forward.h"
 #include "wire/api_error.h"
 
 namespace mlguard::server {
@@ -74,6 +75,19 @@ Exchange::Exchange(ApiRequest request, SessionTable::Pointer session, std::uint6
   if (session_) session_->pending.fetch_add(1, std::memory_order_relaxed);
 }
 
+Exchange::Exchange(ApiRequest request, Identity caller, std::shared_ptr<Exchange> outer,
+                   Accounts accounts)
+    : request_(std::move(request)),
+      session_(outer->session()),
+      started_us_(monotonic_us()),
+      accounts_(accounts),
+      outer_(std::move(outer)),
+      forwarded_for_(std::move(caller)),
+      body_bytes_(request_.message.body.size()) {
+  accounts_.body_bytes.fetch_add(body_bytes_, std::memory_order_relaxed);
+  session_->pending.fetch_add(1, std::memory_order_relaxed);
+}
+
 Exchange::~Exchange() {
   if (!answered_) {
     fail(
@@ -88,11 +102,22 @@ void Exchange::reply(ApiAnswer answer) {
 void Exchange::reply_with(std::function<ApiAnswer()> make) {
   if (answered_.exchange(true)) return;
   settle();
+  if (outer_) {
+    outer_->reply_with([make = std::move(make), route = request_.route, started = started_us_,
+                        &metrics = accounts_.metrics] {
+      const ApiAnswer inner = make();
+      metrics.request(route, inner.status, monotonic_us() - started);
+      ApiAnswer answer;
+      answer.body = encode_forwarded_answer(inner);
+      return answer;
+    });
+    return;
+  }
   // What the loop needs outlives this Exchange: the session is shared, the metrics are the
   // server's, which stops its loops first.
-  responder_.answer_with([make = std::move(make), session = session_, counter = counter_,
-                          route = request_.route, started = started_us_,
-                          &metrics = accounts_.metrics] {
+  responder_->answer_with([make = std::move(make), session = session_, counter = counter_,
+                           route = request_.route, started = started_us_,
+                           &metrics = accounts_.metrics] {
     ApiAnswer answer = make();
     const int status = answer.status;
     const bool has_body = !answer.body.empty();

@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "db/engine.h"
 #include "server/http_types.h"
 #include "server/metrics.h"
 #include "server/query.h"
@@ -33,6 +35,8 @@ struct ApiRequest {
   wire::Message message;  // Sealed fields and the body.
   PeerAddress peer;
   const char* allow = nullptr;  // Set when the path is known for these methods only.
+  db::Consistency consistency = db::Consistency::local;  // Of a read.
+  db::Ack ack = db::Ack::quorum;                         // Of a write.
 };
 
 struct ApiAnswer {
@@ -56,6 +60,8 @@ class Exchange {
   // `session` is null for a plain request.
   Exchange(ApiRequest request, SessionTable::Pointer session, std::uint64_t counter,
            std::int64_t started_us, Accounts accounts, Responder responder);
+  // A client's request that another instance sent on: answered as the body of `outer`'s answer.
+  Exchange(ApiRequest request, Identity caller, std::shared_ptr<Exchange> outer, Accounts accounts);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -63,8 +69,10 @@ class Exchange {
   const ApiRequest& request() const { return request_; }
   ApiRequest& request() { return request_; }
   const SessionTable::Pointer& session() const { return session_; }
+  bool forwarded() const { return outer_ != nullptr; }
   // REQUIRES: session() != nullptr.
-  const Identity& caller() const { return session_->identity; }
+  const Identity& caller() const { return outer_ ? forwarded_for_ : session_->identity; }
+  const Accounts& accounts() const { return accounts_; }
 
   void reply(ApiAnswer answer);
   void fail(const base::Error& error) { reply(error_answer(error)); }
@@ -83,7 +91,9 @@ class Exchange {
   std::uint64_t counter_ = 0;
   std::int64_t started_us_ = 0;
   Accounts accounts_;
-  Responder responder_;
+  std::optional<Responder> responder_;
+  std::shared_ptr<Exchange> outer_;  // Set when forwarded; then there is no responder.
+  Identity forwarded_for_;
   std::size_t body_bytes_ = 0;
   std::atomic<bool> answered_ = false;
   bool waiting_ = false;

@@ -35,6 +35,10 @@ struct Typed {
   std::string data_dir;
   std::string cluster_key;
   std::string peers;
+  std::string advertise;
+  bool join = false;
+  std::string ping_interval;
+  std::string election_timeout;
   bool public_status = false;
   std::size_t http_threads = 2;
   std::string heartbeat_interval;
@@ -54,7 +58,15 @@ void describe(CLI::App& app, Typed& typed) {
                  "Where the state lives [" + base::state_home() + "/PORT]");
   app.add_option("--cluster-key", typed.cluster_key,
                  "The cluster's key file; made when absent [beside the data]");
-  app.add_option("--peers", typed.peers, "Other instances: HOST:PORT,HOST:PORT");
+  app.add_option("--peers", typed.peers,
+                 "The other instances, for the first start: HOST:PORT,HOST:PORT");
+  app.add_option("--advertise", typed.advertise,
+                 "How the others call this instance, HOST:PORT [localhost:PORT]");
+  app.add_flag("--join", typed.join,
+               "Wait to be let into the cluster of --peers (ml-guard member add)");
+  app.add_option("--ping-interval", typed.ping_interval, "Between a leader's pings [100ms]");
+  app.add_option("--election-timeout", typed.election_timeout,
+                 "Silence of the leader that starts an election [600ms]");
   app.add_flag("--public-status", typed.public_status,
                "Answer plain GETs (/health, /status, …) from other hosts, too");
   app.add_option("--http-threads", typed.http_threads, "Event loops")
@@ -121,16 +133,63 @@ void take_paths(const Typed& typed, ServerOptions& options) {
   options.operator_key_path = folder + "/" + wire::kOperatorKeyFile;
 }
 
-Status refuse_peers(const std::string& text) {
-  Result<std::vector<std::string>> peers = parse_peers(text);
-  if (!peers) return peers.error();
-  return Error{ErrorCode::unsupported, "no_replication",
-               "--peers: replication comes with a later version; this one (" +
-                   std::string(kServerVersion) + ") runs alone: start it without --peers"};
+bool is_loopback_host(std::string_view address) {
+  const std::string_view host = address.substr(0, address.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host.substr(0, 4) == "127.";
+}
+
+// By which name the others know this instance. On one host it is called as they are.
+Result<std::string> own_name(const Typed& typed, const std::vector<std::string>& peers) {
+  const std::string port = ":" + std::to_string(typed.port);
+  if (!typed.advertise.empty()) {
+    Result<std::vector<std::string>> name = parse_peers(typed.advertise);
+    if (name && name->size() == 1) return name->front();
+    return Error{ErrorCode::invalid_argument, "invalid_advertise",
+                 "--advertise: '" + typed.advertise + "' is not HOST:PORT"};
+  }
+  if (peers.empty()) return "localhost" + port;
+  if (std::all_of(peers.begin(), peers.end(), is_loopback_host)) {
+    return peers.front().substr(0, peers.front().rfind(':')) + port;
+  }
+  return Error{ErrorCode::invalid_argument, "invalid_advertise",
+               "the peers are other hosts: say by which address they reach this one, as in  "
+               "--advertise 10.0.0.1" +
+                   port};
+}
+
+Status take_cluster(const Typed& typed, ServerOptions& options) {
+  std::vector<std::string> peers;
+  if (!typed.peers.empty()) {
+    Result<std::vector<std::string>> parsed = parse_peers(typed.peers);
+    if (!parsed) return parsed.error();
+    peers = std::move(*parsed);
+  }
+  if (typed.join && peers.empty()) {
+    return Error{ErrorCode::invalid_argument, "invalid_peers",
+                 "--join needs --peers: the instances of the cluster to join"};
+  }
+  Result<std::string> self = own_name(typed, peers);
+  if (!self) return self.error();
+  options.replica.self = *self;
+  std::erase(peers, *self);
+  options.replica.initial_members = std::move(peers);
+  if (!typed.join) options.replica.initial_members.push_back(std::move(*self));
+  replicator::Settings& settings = options.replica.settings;
+  if (!typed.ping_interval.empty()) {
+    const Status taken =
+        take_duration("--ping-interval", typed.ping_interval, settings.ping_interval_ms);
+    if (!taken.ok()) return taken;
+  }
+  if (!typed.election_timeout.empty()) {
+    const Status taken =
+        take_duration("--election-timeout", typed.election_timeout, settings.election_timeout_ms);
+    if (!taken.ok()) return taken;
+  }
+  return replicator::validate(settings);
 }
 
 Status take(const Typed& typed, ServerFlags& flags) {
-  if (!typed.peers.empty()) return refuse_peers(typed.peers);
+  if (Status s = take_cluster(typed, flags.options); !s) return s;
   flags.options.http.port = typed.port;
   flags.options.http.address = typed.listen;
   flags.options.http.threads = typed.http_threads;

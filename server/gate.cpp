@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "server/forward.h"
 #include "wire/api_error.h"
 
 namespace mlguard::server {
@@ -101,10 +102,22 @@ void Gate::handle(HttpRequest request, Responder responder) {
   handle_sealed(std::move(incoming));
 }
 
+void Gate::answer_handshake(Incoming& incoming, HandshakeAnswer answer) {
+  api_.metrics.request(label_of(incoming), answer.http.status,
+                       monotonic_us() - incoming.started_us);
+  incoming.responder.answer(std::move(answer.http));
+}
+
+// Who is not known here may have been let in by the leader a moment ago.
 void Gate::handle_handshake(Incoming incoming) {
-  HttpAnswer answer = handshaker_.answer(incoming.http);
-  api_.metrics.request(label_of(incoming), answer.status, monotonic_us() - incoming.started_us);
-  incoming.responder.answer(std::move(answer));
+  HandshakeAnswer answer = handshaker_.answer(incoming.http);
+  if (!answer.unknown_party || api_.engine.ticket().term != 0) {
+    return answer_handshake(incoming, std::move(answer));
+  }
+  auto kept = std::make_shared<Incoming>(std::move(incoming));
+  catch_up(api_, [this, kept](const Status& /*caught_up*/) {
+    answer_handshake(*kept, handshaker_.answer(kept->http));
+  });
 }
 
 void Gate::handle_plain(Incoming incoming) {
@@ -128,6 +141,32 @@ void Gate::handle_plain(Incoming incoming) {
   }
   dispatch(make_exchange(std::move(incoming), nullptr, 0, {}));
 }
+
+namespace {
+
+// What ?consistency= and ?ack= ask for. Plain requests are answered from what is here.
+Status take_wishes(ApiRequest& request, bool sealed) {
+  const std::string_view consistency =
+      request.query.get("consistency").value_or(sealed ? "linearizable" : "local");
+  if (consistency == "linearizable" && sealed) {
+    request.consistency = db::Consistency::linearizable;
+  } else if (consistency == "leader" && sealed) {
+    request.consistency = db::Consistency::leader;
+  } else if (consistency != "local") {
+    return Error{ErrorCode::invalid_argument, "invalid_query",
+                 "consistency is linearizable, leader or local (requests that are not sealed: "
+                 "local only)"};
+  }
+  const std::string_view ack = request.query.get("ack").value_or("quorum");
+  if (ack == "leader") {
+    request.ack = db::Ack::leader;
+  } else if (ack != "quorum") {
+    return Error{ErrorCode::invalid_argument, "invalid_query", "ack is quorum or leader"};
+  }
+  return {};
+}
+
+}  // namespace
 
 std::optional<Error> Gate::refusal_of_session(const SessionTable::Pointer& session,
                                               const HttpRequest& http) const {
@@ -237,26 +276,53 @@ void Gate::enrol_first(const SessionTable::Pointer& session, const ExchangePtr& 
   identity.component = who.component;
   identity.token_id = session->token_id;
   identity.enrolled_at_ms = api_.clock.wall_ms();
-  db::Write write;
-  write.command = db::EnrolIdentity{session->token_id, std::move(identity)};
-  write.author = who.name;
-  api_.engine.transact(
-      std::move(write), [this, session, exchange](const Result<db::WriteResult>& result) {
-        Status status;
-        if (!result) status = result.error();
-        session->enrolled(status);
-        if (!result) {
-          api_.sessions.end(session);
-          return exchange->fail(result.error());
-        }
-        base::log_info("enrolled", {{"who", session->identity.name},
-                                    {"role", base::to_string(session->identity.role)},
-                                    {"token", session->token_id},
-                                    {"from", exchange->request().peer.text}});
-        if (!api_.pool.run([this, exchange] { dispatch(exchange); })) {
-          exchange->fail({ErrorCode::unavailable, "busy", "the server is busy: try again"});
-        }
-      });
+  enrol_identity(api_, identity, [this, session, exchange](const Status& status) {
+    session->enrolled(status);
+    if (!status) {
+      api_.sessions.end(session);
+      return exchange->fail(status.error());
+    }
+    base::log_info("enrolled", {{"who", session->identity.name},
+                                {"role", base::to_string(session->identity.role)},
+                                {"token", session->token_id},
+                                {"from", exchange->request().peer.text}});
+    if (!api_.pool.run([this, exchange] { dispatch(exchange); })) {
+      exchange->fail({ErrorCode::unavailable, "busy", "the server is busy: try again"});
+    }
+  });
+}
+
+bool Gate::for_the_leader(const Route& route, const Exchange& exchange) const {
+  if (exchange.session() == nullptr || route.by == By::any) return false;
+  const bool local =
+      route.by == By::reader && exchange.request().consistency == db::Consistency::local;
+  return !local && api_.engine.ticket().term == 0;
+}
+
+// The request inside is handled as if its client had come here itself; nobody sends it on again.
+void Gate::dispatch_forwarded(const ExchangePtr& outer) {
+  if (Status may = authorize(api_, *outer, Verb::replicate); !may) return outer->fail(may.error());
+  Result<ForwardedRequest> forwarded = decode_forwarded(outer->request().message.body);
+  if (!forwarded) return outer->fail(forwarded.error());
+  if (api_.engine.ticket().term == 0) {
+    return outer->fail({ErrorCode::unavailable, "no_leader",
+                        "this instance does not lead (any more): try again in a moment"});
+  }
+  const Router::Match match = router_.find(forwarded->method, path_of(forwarded->target));
+  Result<Query> query = Query::parse(query_of(forwarded->target));
+  if (!query) return outer->fail(query.error());
+  ApiRequest request;
+  request.route = match.route.value_or(api_.metrics.no_route());
+  request.method = std::move(forwarded->method);
+  request.target = std::move(forwarded->target);
+  request.parameters = match.parameters;
+  request.query = std::move(*query);
+  request.message = std::move(forwarded->message);
+  request.peer.text = std::move(forwarded->address);
+  request.allow = match.allow;
+  if (Status proper = take_wishes(request, true); !proper) return outer->fail(proper.error());
+  dispatch(std::make_shared<Exchange>(std::move(request), std::move(forwarded->caller), outer,
+                                      outer->accounts()));
 }
 
 void Gate::dispatch(const ExchangePtr& exchange) {
@@ -269,6 +335,13 @@ void Gate::dispatch(const ExchangePtr& exchange) {
     return exchange->reply(wrong_method(http, request.allow));
   }
   const Route& route = routes()[request.route];
+  if (route.access == Access::forward) return dispatch_forwarded(exchange);
+  if (!exchange->forwarded()) {
+    if (Status proper = take_wishes(exchange->request(), exchange->session() != nullptr); !proper) {
+      return exchange->fail(proper.error());
+    }
+    if (for_the_leader(route, *exchange)) return forward_to_leader(api_, exchange);
+  }
   if (route.where == Where::loop) return route.handle(api_, exchange);
   if (!api_.pool.run([this, &route, exchange] { route.handle(api_, exchange); })) {
     exchange->fail({ErrorCode::unavailable, "busy", "the server is busy: try again"});

@@ -42,6 +42,7 @@ class Gate {
   void refuse(Incoming& incoming, const base::Error& error);
 
   void handle_handshake(Incoming incoming);
+  void answer_handshake(Incoming& incoming, HandshakeAnswer answer);
   void handle_plain(Incoming incoming);
   void handle_sealed(Incoming incoming);
   std::optional<base::Error> refusal_of_session(const SessionTable::Pointer& session,
@@ -50,6 +51,8 @@ class Gate {
   void admit(const SessionTable::Pointer& session, const ExchangePtr& exchange);
   void enrol_first(const SessionTable::Pointer& session, const ExchangePtr& exchange);
   void dispatch(const ExchangePtr& exchange);
+  void dispatch_forwarded(const ExchangePtr& outer);
+  bool for_the_leader(const Route& route, const Exchange& exchange) const;
   ExchangePtr make_exchange(Incoming incoming, SessionTable::Pointer session, std::uint64_t counter,
                             wire::Message message);
 

@@ -25,6 +25,18 @@ std::string name_for(const base::Token& token, const std::string& wished) {
   return base::to_string(token.role);
 }
 
+// So that a client that was given one endpoint finds the rest: voters first.
+void name_the_others(const replicator::CoreStatus& core, wire::HandshakeWelcome& welcome) {
+  for (const replicator::MemberKind kind :
+       {replicator::MemberKind::voter, replicator::MemberKind::learner}) {
+    for (const replicator::Member& member : core.membership.members) {
+      if (member.kind != kind || welcome.endpoints.size() >= wire::kWelcomeEndpointsMax) continue;
+      welcome.endpoints.push_back(member.id);
+    }
+  }
+  welcome.leader = core.leader;
+}
+
 // What is wrong with a token that is to be used now.
 Result<void> usable(const base::Token& token, std::int64_t now_ms) {
   if (token.revoked) {
@@ -48,23 +60,26 @@ Handshaker::Handshaker(ApiContext& api)
     : api_(api),
       cluster_keys_(api.cluster.server_keys()),
       operator_key_(api.cluster.operator_keys().public_key.hex()),
+      peer_key_(api.cluster.peer_keys().public_key.hex()),
       node_id_(api.engine.status().node_id) {}
 
-HttpAnswer Handshaker::answer(const HttpRequest& request) {
+HandshakeAnswer Handshaker::answer(const HttpRequest& request) {
   if (!api_.handshakes.allow(request.peer, api_.clock.monotonic_ms())) {
-    return plain_answer(error_answer(refused(
+    return {plain_answer(error_answer(refused(
         HandshakeOutcome::limited,
         {ErrorCode::resource_exhausted, "too_many_handshakes",
-         "too many handshakes from this address: keep the session, or wait a few seconds"})));
+         "too many handshakes from this address: keep the session, or wait a few seconds"})))};
   }
   Result<HttpAnswer> answered = try_answer(request);
   if (!answered) {
     log_refusal(api_, request.peer, "handshake refused",
                 {{"from", request.peer.text}, {"reason", answered.error().reason}});
-    return plain_answer(error_answer(answered.error()));
+    const std::string& reason = answered.error().reason;
+    return {plain_answer(error_answer(answered.error())),
+            reason == "not_enrolled" || reason == "no_token"};
   }
   api_.metrics.handshake(HandshakeOutcome::ok);
-  return std::move(*answered);
+  return {std::move(*answered)};
 }
 
 Error Handshaker::refused(HandshakeOutcome outcome, Error error) {
@@ -88,6 +103,7 @@ Result<HttpAnswer> Handshaker::try_answer(const HttpRequest& request) {
   welcome.role = party->identity.role;
   welcome.server = "etcd-server/" + std::string(kServerVersion);
   welcome.session_idle_ms = api_.settings.session_idle_ms;
+  name_the_others(api_.replica.view()->core, welcome);
   Result<wire::ServerHandshake::Finished> finished =
       handshake->finish(party->psk, wire::encode(welcome));
   if (!finished) return refused(HandshakeOutcome::failed, finished.error());
@@ -112,6 +128,10 @@ Result<Handshaker::Party> Handshaker::find_party(const std::string& key,
   Party party;
   if (key == operator_key_) {
     party.identity = {base::Role::operator_, "operator", key, ""};
+    return party;
+  }
+  if (key == peer_key_) {
+    party.identity = {base::Role::peer, wished_name, key, ""};
     return party;
   }
   Result<std::unique_ptr<db::Reader>> reader = api_.engine.read();

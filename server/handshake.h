@@ -13,12 +13,16 @@
 
 namespace mlguard::server {
 
+struct HandshakeAnswer {
+  HttpAnswer http;             // The body is message 2, or a plain JSON error.
+  bool unknown_party = false;  // The key or the token is not known here.
+};
+
 class Handshaker {
  public:
   explicit Handshaker(ApiContext& api);
 
-  // The answer's body is message 2, or a plain JSON error.
-  HttpAnswer answer(const HttpRequest& request);
+  HandshakeAnswer answer(const HttpRequest& request);
 
  private:
   // Who the static key belongs to, and the psk that finishes the handshake.
@@ -38,6 +42,7 @@ class Handshaker {
   ApiContext& api_;
   const wire::KeyPair cluster_keys_;
   const std::string operator_key_;
+  const std::string peer_key_;
   const std::string node_id_;
 };
 

@@ -28,12 +28,16 @@ HealthMonitor::HealthMonitor(const HealthThresholds& thresholds, const base::Clo
 
 bool HealthMonitor::expiry_suspended() const { return clock_.monotonic_ms() < suspended_until_ms_; }
 
+void HealthMonitor::suspend_expiry() {
+  suspended_until_ms_ = clock_.monotonic_ms() + thresholds_.stale_ms;
+}
+
 void HealthMonitor::suspend_after_stall() {
   const std::int64_t now = clock_.monotonic_ms();
   const std::int64_t offset = clock_.wall_ms() - now;
   const bool stalled = now - last_tick_ms_ > kStallMs;
   const bool jumped = std::abs(offset - wall_offset_ms_) > kWallJumpMs;
-  if (stalled || jumped) suspended_until_ms_ = now + thresholds_.stale_ms;
+  if (stalled || jumped) suspend_expiry();
   last_tick_ms_ = now;
   wall_offset_ms_ = offset;
 }

@@ -46,6 +46,8 @@ class HealthMonitor {
   // Call once every kHealthTickMs. Transitions to record now; one that could not be recorded comes
   // again at the next call, because the lease still holds the old state.
   std::vector<HealthTransition> evaluate(const std::vector<db::Lease>& leases);
+  // Nobody is declared late or worse for one TTL from now on.
+  void suspend_expiry();
   // What a lease is worth now.
   base::Health health_of(const db::Lease& lease) const;
   std::int64_t age_ms(const db::Lease& lease) const;

@@ -37,7 +37,16 @@ void HealthWatch::run() {
   }
 }
 
+// The leader alone judges. One that has just come to lead knows of heartbeats only what was
+// flushed, and gives everybody time to be heard.
 void HealthWatch::tick() {
+  const std::uint64_t term = engine_.ticket().term;
+  {
+    const std::lock_guard lock(mutex_);
+    if (term != leading_term_) monitor_.suspend_expiry();
+    leading_term_ = term;
+  }
+  if (term == 0) return;
   const std::vector<db::Lease> leases = engine_.leases();
   std::vector<HealthTransition> due;
   {
@@ -56,7 +65,9 @@ void HealthWatch::tick() {
     write.command = db::RecordHealth{transition.component, transition.to};
     write.author = "server";
     engine_.transact(std::move(write), [this, name = transition.component](const auto& result) {
-      if (!result.ok() && result.error().code != base::ErrorCode::not_found) {
+      const bool tell = !result.ok() && result.error().code != base::ErrorCode::not_found &&
+                        result.error().code != base::ErrorCode::unavailable;
+      if (tell) {
         base::log_warn("a health transition could not be recorded; it will be tried again",
                        {{"component", name}, {"error", result.error().message}});
       }
@@ -70,10 +81,12 @@ std::vector<ComponentHealth> HealthWatch::components() const {
   std::vector<db::Lease> leases = engine_.leases();
   std::vector<ComponentHealth> components;
   components.reserve(leases.size());
+  const bool leads = engine_.ticket().term != 0;
   {
     const std::lock_guard lock(mutex_);
     for (db::Lease& lease : leases) {
-      const base::Health health = monitor_.health_of(lease);
+      // Elsewhere than on the leader heartbeats arrive late: its judgement holds.
+      const base::Health health = leads ? monitor_.health_of(lease) : lease.component.health;
       const std::int64_t age = monitor_.age_ms(lease);
       components.push_back({std::move(lease), health, age});
     }

@@ -48,6 +48,7 @@ class HealthWatch {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;                      // Guarded by mutex_.
+  std::uint64_t leading_term_ = 0;             // Guarded by mutex_.
   HealthMonitor monitor_;                      // Guarded by mutex_.
   std::unordered_set<std::string> recording_;  // Guarded by mutex_: writes under way.
   std::thread thread_;

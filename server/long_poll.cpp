@@ -1,5 +1,6 @@
 #include "server/long_poll.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,9 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+
+// What was seen is committed within milliseconds, or there is no majority.
+constexpr std::int64_t kCommitWaitMs = 5'000;
 
 struct Polling {
   ExchangePtr exchange;
@@ -46,6 +50,18 @@ void wait_for_change(ApiContext& api, const std::shared_ptr<Polling>& polling, s
   }
 }
 
+// Nobody may act on what may vanish: the answer waits until all that was seen is committed.
+void hand_out(ApiContext& api, const std::shared_ptr<Polling>& polling, Look look,
+              std::int64_t left_ms) {
+  auto kept = std::make_shared<Look>(std::move(look));
+  const std::int64_t wait_ms = std::max(left_ms, kCommitWaitMs);
+  api.engine.when_committed(kept->seen, wait_ms, [&api, polling, kept](const base::Status& done) {
+    if (!done) return polling->exchange->fail(done.error());
+    add_revision(api, kept->answer, kept->seen);
+    polling->exchange->reply(std::move(kept->answer));
+  });
+}
+
 void look_once(ApiContext& api, const std::shared_ptr<Polling>& polling, Turn turn) {
   Result<std::unique_ptr<db::Reader>> reader = api.engine.read();
   if (!reader) return polling->exchange->fail(reader.error());
@@ -53,8 +69,8 @@ void look_once(ApiContext& api, const std::shared_ptr<Polling>& polling, Turn tu
   if (!look) return polling->exchange->fail(look.error());
   const std::int64_t left_ms = polling->deadline_ms - api.clock.monotonic_ms();
   if (look->something_new || turn == Turn::last || left_ms <= 0) {
-    add_revision(look->answer, look->seen);
-    return polling->exchange->reply(std::move(look->answer));
+    reader->reset();
+    return hand_out(api, polling, std::move(*look), std::max<std::int64_t>(left_ms, 0));
   }
   reader->reset();
   wait_for_change(api, polling, look->seen, left_ms);

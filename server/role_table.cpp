@@ -26,6 +26,9 @@ const char* to_string(Verb verb) {
     case Verb::identities_manage: return "manage identities";
     case Verb::backup: return "make backups";
     case Verb::verify: return "verify the database";
+    case Verb::cluster_read: return "read members and conflicts";
+    case Verb::cluster_manage: return "manage members and leadership";
+    case Verb::replicate: return "replicate";
   }
   return "do this";
 }

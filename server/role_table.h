@@ -34,8 +34,11 @@ enum class Verb {
   identities_manage,
   backup,
   verify,
+  cluster_read,    // members, conflicts
+  cluster_manage,  // change members, hand leadership over
+  replicate,       // what instances ask of each other
 };
-inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::verify) + 1;
+inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::replicate) + 1;
 inline constexpr std::size_t kRoles = static_cast<std::size_t>(base::Role::rag) + 1;
 
 // How far a right reaches.
@@ -81,8 +84,11 @@ inline constexpr std::array<Row, kVerbs> kTable = {{
     {Verb::audit_read, /*         */ {A, N, N, N, N, A}},
     {Verb::tokens_manage, /*      */ {A, N, N, N, N, N}},
     {Verb::identities_manage, /*  */ {A, N, N, N, N, N}},
-    {Verb::backup, /*             */ {A, N, N, N, N, N}},
+    {Verb::backup, /*             */ {A, A, N, N, N, N}},
     {Verb::verify, /*             */ {A, N, N, N, N, N}},
+    {Verb::cluster_read, /*       */ {A, N, N, N, N, A}},
+    {Verb::cluster_manage, /*     */ {A, N, N, N, N, N}},
+    {Verb::replicate, /*          */ {N, A, N, N, N, N}},
 }};
 
 constexpr bool in_order() {

@@ -52,12 +52,6 @@ Status ensure_operator_key(const wire::ClusterKey& cluster, const std::string& p
                    "and the server writes a new one"};
 }
 
-// What clients on this host call the instance by.
-std::string host_name(const std::string& listen) {
-  if (listen.empty()) return "localhost";
-  return listen.find(':') == std::string::npos ? listen : "[" + listen + "]";
-}
-
 std::vector<std::string> route_names() {
   std::vector<std::string> names;
   for (const Route& route : routes()) names.emplace_back(route.name);
@@ -67,7 +61,7 @@ std::vector<std::string> route_names() {
 class RunningServer final : public Server {
  public:
   RunningServer(const ServerOptions& options, base::Clock& clock, wire::ClusterKey cluster,
-                std::unique_ptr<db::Engine> engine)
+                std::unique_ptr<replicator::Replicator> engine)
       : options_(options),
         clock_(clock),
         cluster_(std::move(cluster)),
@@ -81,16 +75,19 @@ class RunningServer final : public Server {
         refusal_logs_(kRefusalsLogged, kRefusalsLogged),
         beats_(clock),
         backups_(options.data_dir + "/backups", *engine_, clock),
+        promotions_(*engine_),
         health_(*engine_, clock, options.health, [this] { chores(); }),
-        api_{clock,  *engine_, cluster_,    metrics_,  sessions_,     hub_,     pool_,      health_,
-             beats_, owners_,  handshakes_, refusals_, refusal_logs_, backups_, options.api} {
+        api_{clock,         *engine_, *engine_,    cluster_,   metrics_,    sessions_,
+             hub_,          pool_,    health_,     beats_,     handshakes_, refusals_,
+             refusal_logs_, backups_, promotions_, options.api} {
     api_.started_ms = clock.wall_ms();
-    api_.host = host_name(options.http.address);
   }
   ~RunningServer() override { stop(); }
 
   Status begin() {
-    if (Status loaded = load_owners(); !loaded) return loaded;
+    engine_->on_revoked([this](const std::vector<std::string>& keys) {
+      for (const std::string& key : keys) sessions_.end_of_key(key);
+    });
     watch_ =
         engine_->watch([this](const std::vector<base::Change>& changes) { hub_.publish(changes); });
     gate_ = std::make_unique<Gate>(api_);
@@ -103,8 +100,12 @@ class RunningServer final : public Server {
     if (!started) return started.error();
     http_ = std::move(*started);
     api_.http = &http_->counters();
-    api_.port = http_->port();
     return {};
+  }
+
+  // Alone, it leads within milliseconds, unless the disk refuses; with others, nobody waits here.
+  void wait_until_it_leads() const {
+    if (engine_->view()->core.membership.voter_count() == 1) engine_->wait_for_leader(kLeadWaitMs);
   }
 
   std::uint16_t port() const override { return http_->port(); }
@@ -125,49 +126,27 @@ class RunningServer final : public Server {
   }
 
  private:
-  Status load_owners() {
-    Result<std::unique_ptr<db::Reader>> reader = engine_->read();
-    if (!reader) return reader.error();
-    Result<std::vector<base::Component>> components = (*reader)->components();
-    if (!components) return components.error();
-    owners_.load(*components);
-    return {};
-  }
-
   // What is due once in a while, on the health watch's thread.
   void chores() {
     sessions_.expire();
     beats_.tick();
     backups_.expire();
-    const std::int64_t now = clock_.monotonic_ms();
-    if (now - maintained_ms_ < kMaintainMs || maintaining_.exchange(true)) return;
-    maintained_ms_ = now;
-    db::Write write;
-    write.command = db::Maintain{};
-    write.author = "server";
-    engine_->transact(std::move(write), [this](const Result<db::WriteResult>& result) {
-      maintaining_ = false;
-      if (!result) {
-        base::log_warn("retention could not be looked after", {{"error", result.error().message}});
-      }
-    });
+    promotions_.tick();
   }
 
   const ServerOptions options_;
   base::Clock& clock_;
   const wire::ClusterKey cluster_;
-  std::unique_ptr<db::Engine> engine_;
+  std::unique_ptr<replicator::Replicator> engine_;
   Metrics metrics_;
   WatchHub hub_;
   SessionTable sessions_;
   RateLimiter handshakes_;
   RateLimiter refusals_;
   RateLimiter refusal_logs_;
-  ComponentOwners owners_;
   HeartbeatLog beats_;
   BackupStore backups_;
-  std::int64_t maintained_ms_ = 0;  // Of the health watch's thread only.
-  std::atomic<bool> maintaining_ = false;
+  Promotions promotions_;
   std::atomic<bool> stopped_ = false;
   WorkerPool pool_;
   HealthWatch health_;
@@ -190,14 +169,16 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base
   if (Status ready = ensure_operator_key(*cluster, options.operator_key_path); !ready) {
     return ready.error();
   }
-  db::StoreOptions store;
-  store.folder = options.data_dir;
-  store.retention = options.retention;
-  Result<std::unique_ptr<db::Engine>> engine = db::open_store(store, clock);
+  replicator::ReplicaOptions replica = options.replica;
+  replica.store.folder = options.data_dir;
+  replica.store.retention = options.retention;
+  Result<std::unique_ptr<replicator::Replicator>> engine =
+      replicator::Replicator::open(replica, *cluster, clock);
   if (!engine) return engine.error();
   auto server =
       std::make_unique<RunningServer>(options, clock, std::move(*cluster), std::move(*engine));
   if (Status begun = server->begin(); !begun) return begun.error();
+  server->wait_until_it_leads();
   return std::unique_ptr<Server>(std::move(server));
 }
 

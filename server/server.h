@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "db/store.h"
+#include "replicator/replicator.h"
 #include "server/api_context.h"
 #include "server/health_monitor.h"
 #include "server/http_server.h"
@@ -21,11 +22,13 @@ namespace mlguard::server {
 
 // For answers that are on their way when the server stops.
 inline constexpr std::int64_t kStopGraceMs = 3'000;
-// How often retention is looked after.
-inline constexpr std::int64_t kMaintainMs = 10'000;
+// How long a start waits for an instance that is alone to lead.
+inline constexpr std::int64_t kLeadWaitMs = 3'000;
 
 struct ServerOptions {
   HttpOptions http;
+  // Its store is made of data_dir and retention below.
+  replicator::ReplicaOptions replica;
   std::string data_dir;
   std::string cluster_key_path;
   std::string operator_key_path;

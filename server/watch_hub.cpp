@@ -11,6 +11,8 @@ namespace {
 // Time-outs are looked at no more often than this, so that thousands of waiters with staggered
 // deadlines do not wake the thread thousands of times.
 constexpr std::int64_t kTimerGrainMs = 50;
+// Until the next change tells where the new history is.
+constexpr std::uint64_t kNothingRemembered = UINT64_MAX;
 
 }  // namespace
 
@@ -66,6 +68,7 @@ bool WatchHub::wait(Wait wait) {
 
 void WatchHub::remember(const base::Change& change) {
   newest_ = std::max(newest_, change.revision);
+  if (remembered_from_ == kNothingRemembered) remembered_from_ = change.revision - 1;
   if (last_change_.size() >= kResourcesRememberedMax) {
     last_change_.clear();
     remembered_from_ = change.revision;
@@ -75,10 +78,14 @@ void WatchHub::remember(const base::Change& change) {
 }
 
 void WatchHub::publish(const std::vector<base::Change>& changes) {
-  if (changes.empty()) return;
   bool somebody = false;
   {
     const std::lock_guard lock(mutex_);
+    if (changes.empty()) {
+      last_change_.clear();
+      remembered_from_ = kNothingRemembered;
+      all_changed_ = somebody = true;
+    }
     for (const base::Change& change : changes) {
       remember(change);
       if (waiters_.empty()) continue;
@@ -154,6 +161,9 @@ void WatchHub::run() {
   for (;;) {
     Woken woken = std::exchange(ready_, {});
     for (const std::string& resource : std::exchange(changed_, {})) take_matching(resource, woken);
+    if (std::exchange(all_changed_, false)) {
+      while (!waiters_.empty()) take(waiters_.begin()->first, WakeReason::changed, woken);
+    }
     const std::int64_t now = clock_.monotonic_ms();
     while (!by_deadline_.empty() && by_deadline_.begin()->first <= now + kTimerGrainMs / 2) {
       take(by_deadline_.begin()->second, WakeReason::timed_out, woken);

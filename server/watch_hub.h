@@ -51,7 +51,8 @@ class WatchHub {
 
   // false: too many wait already; the callback will not run.
   bool wait(Wait wait);
-  // From the store's watch callback: cheap, wakes the hub's thread.
+  // From the store's watch callback: cheap, wakes the hub's thread. No changes at all mean that
+  // anything may be different: everybody looks again.
   void publish(const std::vector<base::Change>& changes);
   // The owner's session has ended.
   void end_of(const void* owner);
@@ -88,6 +89,7 @@ class WatchHub {
   std::unordered_map<std::string, std::uint64_t> last_change_;  // Resource → revision.
   std::uint64_t remembered_from_ = 0;  // Changes up to here are not in last_change_.
   std::uint64_t newest_ = 0;
+  bool all_changed_ = false;          // Published, not yet delivered.
   std::vector<std::string> changed_;  // Published, not yet delivered.
   Woken ready_;                       // Ended or so, not yet called.
   std::thread thread_;

@@ -7,12 +7,12 @@
 #include <ostream>
 
 #include "base/files.h"
+#include "base/sha256.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/listing.h"
 #include "cli/progress.h"
-#include "cli/sha256.h"
 
 namespace mlguard::cli {
 namespace {
@@ -105,7 +105,7 @@ base::Result<Backup> request_backup(Context& context) {
 base::Status download(Context& context, const Backup& backup, PartialFile& file) {
   ProgressBar bar(context.streams(), "backup",
                   context.settings().quiet ? ProgressBar::Show::off : ProgressBar::Show::on);
-  Sha256 hash;
+  base::Sha256 hash;
   std::uint64_t offset = 0;
   while (offset < backup.bytes) {
     auto piece =

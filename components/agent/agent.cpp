@@ -39,6 +39,8 @@ etcd_client::ClientOptions client_options(const AgentOptions& options, milliseco
   client.credential_path = options.credential_path;
   client.client_name = options.name + "/" + options.version;
   client.call_deadline = deadline;
+  // An agent keeps working while there is no leader, and a fleet does not read from one instance.
+  client.reads = etcd_client::Consistency::local;
   return client;
 }
 

@@ -74,7 +74,7 @@ base::Status ControlLoop::register_once() {
 }
 
 base::Status ControlLoop::ensure_config() {
-  auto status = fetch_config();
+  auto status = fetch_config(0);
   if (!status.ok() && status.error().code == ErrorCode::not_found) status = upload_config();
   if (!status.ok()) return status;
   knows_config_ = true;
@@ -89,29 +89,38 @@ base::Status ControlLoop::upload_config() {
   const auto result = client_.put_config(options_.component.name, options_.document, put);
   if (!result.ok() && is_passing(result.error())) return result.error();
   // Somebody else was faster: theirs counts.
-  if (!result.ok() && result.error().code == ErrorCode::precondition_failed) return fetch_config();
-  if (!result.ok()) {
+  const bool was_there = !result.ok() && result.error().code == ErrorCode::precondition_failed;
+  if (!result.ok() && !was_there) {
     config_problem_ = "the configuration was not taken: " + result.error().message;
     base::log_warn("upload of the configuration refused",
                    {{"reason", result.error().reason}, {"problem", result.error().message}});
     return {};
   }
-  base::log_info("configuration uploaded", {{"version", result->version}});
-  const auto fetched = fetch_config();
-  // An endpoint that lags behind has not seen it yet; a heartbeat's answer will tell.
+  if (result.ok()) base::log_info("configuration uploaded", {{"version", result->version}});
+  const auto fetched = fetch_config(result.ok() ? result->version : 0);
+  // An instance that lags behind has not seen it yet; a heartbeat's answer will tell.
   if (!fetched.ok() && fetched.error().code == ErrorCode::not_found) return {};
   return fetched;
 }
 
-base::Status ControlLoop::fetch_config() {
-  const auto config = client_.get_config(options_.component.name);
+base::Result<base::ConfigVersion> ControlLoop::fetch(std::string_view name, std::uint64_t told) {
+  auto config = client_.get_config(name);
+  if (!config.ok() || config->version >= told) return config;
+  // Any instance answers this, and this one lags behind: that very version is known to be there.
+  return client_.get_config(name, told);
+}
+
+base::Status ControlLoop::fetch_config(std::uint64_t told) {
+  const auto config = fetch(options_.component.name, told);
   if (!config.ok()) return config.error();
+  // Older than what is in force: only the control plane's own word makes it count again.
+  if (told == 0 && config->version < seen_version_) return {};
   if (config->version != seen_version_) apply(*config);
   return {};
 }
 
-base::Status ControlLoop::fetch_global() {
-  const auto config = client_.get_config(base::kGlobalComponent);
+base::Status ControlLoop::fetch_global(std::uint64_t told) {
+  const auto config = fetch(base::kGlobalComponent, told);
   if (!config.ok() && config.error().code == ErrorCode::not_found) return {};
   if (!config.ok()) return config.error();
   if (config->version != seen_global_) apply_global(*config);
@@ -180,11 +189,11 @@ base::Status ControlLoop::beat() {
 
 base::Status ControlLoop::follow(const base::ResourceHeads& heads) {
   if (heads.config_version != 0 && heads.config_version != seen_version_) {
-    const auto status = fetch_config();
+    const auto status = fetch_config(heads.config_version);
     if (!status.ok() && status.error().code != ErrorCode::not_found) return status;
   }
   if (heads.global_version != 0 && heads.global_version != seen_global_) {
-    const auto status = fetch_global();
+    const auto status = fetch_global(heads.global_version);
     if (!status.ok()) return status;
   }
   if (callbacks_.rules_moved && seen_rules_ != heads.rules_revision) {
@@ -206,17 +215,23 @@ ControlLoop::Step ControlLoop::failed(const base::Error& error) {
   return {std::min(kPauseAfterFailure, server_interval_), std::nullopt};
 }
 
-// Says once that the control plane is away, and once that it is back.
+// Says once that the control plane is away, whatever that looks like from one moment to the next,
+// and once that it is back. A refusal is another matter, which waiting does not mend.
 void ControlLoop::report_contact(const base::Status& status) {
-  const std::string reason = status.ok() ? "" : status.error().reason;
-  if (reason == failing_reason_) return;
   if (status.ok()) {
-    base::log_info("the control plane answers again", {{"endpoint", client_.endpoint()}});
-  } else if (reason != "cancelled") {
-    base::log_warn("the control plane does not answer as it should; trying on",
-                   {{"reason", reason}, {"problem", status.error().message}});
+    if (failing_) {
+      base::log_info("the control plane answers again", {{"endpoint", client_.endpoint()}});
+    }
+    failing_.reset();
+    return;
   }
-  failing_reason_ = reason;
+  const base::Error& error = status.error();
+  const bool same_matter = failing_ && (failing_->reason == error.reason ||
+                                        (is_passing(*failing_) && is_passing(error)));
+  if (same_matter || error.reason == "cancelled") return;
+  base::log_warn("the control plane does not answer as it should; trying on",
+                 {{"reason", error.reason}, {"problem", error.message}});
+  failing_ = error;
 }
 
 milliseconds ControlLoop::beat_pause() {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "agent/agent.h"
 #include "base/clock.h"
@@ -44,8 +45,10 @@ class ControlLoop {
   base::Status upload_config();
   base::Status beat();
   base::Status follow(const base::ResourceHeads& heads);
-  base::Status fetch_config();
-  base::Status fetch_global();
+  // The active document; `told` is the version that the control plane speaks of, 0: none yet.
+  base::Result<base::ConfigVersion> fetch(std::string_view name, std::uint64_t told);
+  base::Status fetch_config(std::uint64_t told);
+  base::Status fetch_global(std::uint64_t told);
   void apply(const base::ConfigVersion& config);
   void apply_global(const base::ConfigVersion& config);
   Step failed(const base::Error& error);
@@ -69,7 +72,7 @@ class ControlLoop {
   milliseconds site_interval_{0};  // Of the global configuration; 0: none.
   std::string config_problem_;     // Why the newest configuration is not in force; or empty.
   std::string global_problem_;
-  std::string failing_reason_;  // Empty while the control plane answers.
+  std::optional<base::Error> failing_;  // The last one told; empty while all is well.
   std::minstd_rand random_;
   mutable std::mutex mutex_;
   std::string status_ = "ok";  // Guarded by mutex_.

@@ -40,6 +40,17 @@ std::string random_hex(std::size_t bytes) {
   return to_hex(raw);
 }
 
+std::string request_id(std::int64_t wall_ms) {
+  constexpr std::size_t kTimeBytes = 6;
+  constexpr std::size_t kRandomBytes = 10;
+  std::string time(kTimeBytes, '\0');
+  auto left = static_cast<std::uint64_t>(wall_ms);
+  for (auto byte = time.rbegin(); byte != time.rend(); ++byte, left >>= 8) {
+    *byte = static_cast<char>(left & 0xff);
+  }
+  return to_hex(time) + random_hex(kRandomBytes);
+}
+
 Status check_component_name(std::string_view name) {
   if (name.empty()) return invalid_name(name, "it is empty");
   if (name.size() > kComponentNameCharsMax) {

@@ -134,6 +134,18 @@ struct AuditRecord {
   std::string detail;
 };
 
+// A row that lost when two histories were merged, kept readable.
+struct Conflict {
+  std::string table;   // "config", "rule", …
+  std::string key;     // The key columns, joined by "/".
+  std::string reason;  // "older", "overwritten", "compare-and-set", "clock ahead", "membership".
+  std::int64_t recorded_at_ms = 0;
+  std::string lost_row;  // JSON object text, by column; bytes in hex.
+  std::int64_t lost_at_ms = 0;
+  std::string lost_by;   // The node id of the instance that wrote it.
+  std::string kept_row;  // The row that stands now, alike. Empty: none.
+};
+
 // One entry of the change log, as people and watchers see it.
 struct Change {
   std::uint64_t revision = 0;

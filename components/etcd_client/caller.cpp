@@ -1,10 +1,10 @@
 #include "caller.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "base/ids.h"
+#include "query_text.h"
 #include "wire/api_error.h"
 #include "wire/messages.h"
 
@@ -12,7 +12,6 @@ namespace mlguard::etcd_client {
 
 namespace {
 
-constexpr std::size_t kRequestIdBytes = 16;
 // A frame that arrives after 2,048 later ones is refused as a replay; sealed anew it passes.
 constexpr int kResealsMax = 3;
 
@@ -35,8 +34,33 @@ bool is_plain_refusal(int status) {
   }
 }
 
+// How long a round waits at most when nobody leads and no server says how long that may take.
+constexpr milliseconds kElectionPause{1'000};
+// An attempt that took this much of its time has run into its limit.
+constexpr int kAlmostAllPercent = 90;
+
 // Not 429: under a seal it means a full disk or a full table, which no quick retry makes better.
 bool should_retry(int status) { return status == kStatusUnavailable || status == kStatusTimeout; }
+
+// Not done, because there is no leader or it lacks a majority: the next election mends it.
+bool waits_for_election(const base::Error& error) {
+  return error.reason == "no_leader" || error.reason == "no_quorum";
+}
+
+const char* query_word(Consistency consistency) {
+  switch (consistency) {
+    case Consistency::linearizable: return "linearizable";
+    case Consistency::leader: return "leader";
+    case Consistency::local: return "local";
+  }
+  return "";
+}
+
+Aim aim_of(const Call& call) {
+  if (call.kind != CallKind::read) return Aim::leader;
+  const bool anybody = call.consistency == Consistency::local || call.hold.count() > 0;
+  return anybody ? Aim::nearby : Aim::leader;
+}
 
 base::Error cancelled_error() {
   return {base::ErrorCode::unavailable, "cancelled", "the call was broken off by its own program"};
@@ -49,81 +73,157 @@ struct Caller::Progress {
   std::optional<Reply> last_reply;  // A status that asked for another try.
   std::optional<base::Error> error;
   Reply reply;
-  std::vector<bool> refused;     // By endpoint: it does not take the credential.
-  bool outcome_unknown = false;  // A server may have done what was asked.
+  std::vector<TargetPtr> refused;                // They have refused us, and are left out.
+  bool nobody_left = false;                      // All have.
+  bool outcome_unknown = false;                  // A server may have done what was asked.
+  milliseconds pause_max = milliseconds::max();  // Of the next round.
+  // Of the last attempt:
+  wire::Delivery delivery = wire::Delivery::answered;
+  bool refuses = false;  // The endpoint does not take the credential, or no session.
   bool shook_hands_again = false;
   int reseals = 0;
+  bool not_leading = false;  // It says so.
 };
 
-Caller::Caller(CallerOptions options, const wire::ClientIdentity& identity, std::string hello,
-               const base::Clock& clock, std::uint64_t seed)
+base::Result<CallerOptions> caller_options(const ClientOptions& options) {
+  auto endpoints = wire::parse_endpoints(options.endpoints);
+  if (!endpoints.ok()) return std::move(endpoints).error();
+  CallerOptions caller;
+  caller.endpoints = std::move(*endpoints);
+  caller.discovery = options.discovery;
+  caller.reads = options.reads;
+  caller.writes = options.writes;
+  caller.connect_timeout = options.connect_timeout;
+  caller.call_deadline = options.call_deadline;
+  caller.backoff_first = options.backoff_first;
+  caller.backoff_max = options.backoff_max;
+  return caller;
+}
+
+Caller::Caller(CallerOptions options, Introduction introduction, const base::Clock& clock,
+               std::uint64_t seed)
     : options_(std::move(options)),
       clock_(clock),
-      pool_(options_.endpoints),
-      sessions_(identity, std::move(hello), options_.endpoints.size()),
+      endpoints_(options_.endpoints, options_.discovery, std::move(introduction), clock),
       seed_(seed) {}
 
 void Caller::cancel() {
   own_canceller_.cancel();
-  pool_.stop();
+  endpoints_.stop();
+}
+
+// Fills in what the call leaves to the options. What is the server's default anyway is not said,
+// so that older servers understand it.
+void Caller::complete(Call& call) const {
+  if (call.kind == CallKind::write) {
+    if (call.message.field(wire::kFieldRequestId) == nullptr) {
+      call.message.fields.push_back(
+          {std::string(wire::kFieldRequestId), base::request_id(clock_.wall_ms())});
+    }
+    if (options_.writes == Ack::leader && !query_value(call.target, "ack")) {
+      add_query(call.target, "ack", "leader");
+    }
+  }
+  if (call.kind != CallKind::read) return;
+  if (const auto typed = query_value(call.target, "consistency")) {
+    const bool local = *typed == query_word(Consistency::local);
+    call.consistency = local ? Consistency::local : Consistency::linearizable;
+    return;
+  }
+  if (!call.consistency) call.consistency = options_.reads;
+  if (*call.consistency != Consistency::linearizable) {
+    add_query(call.target, "consistency", query_word(*call.consistency));
+  }
 }
 
 base::Result<Reply> Caller::call(Call call) {
-  if (call.kind == CallKind::write && call.message.field(wire::kFieldRequestId) == nullptr) {
-    call.message.fields.push_back(
-        {std::string(wire::kFieldRequestId), base::random_hex(kRequestIdBytes)});
-  }
-  const RetryOptions retry{options_.endpoints.size(), options_.backoff_first, options_.backoff_max,
-                           call.hold};
-  RetryPlan plan(retry, preferred_, options_.call_deadline, clock_, seed_.fetch_add(1));
+  complete(call);
+  const Aim aim = aim_of(call);
+  RetryPlan plan({options_.backoff_first, options_.backoff_max, call.hold}, options_.call_deadline,
+                 clock_, seed_.fetch_add(1));
   Canceller& canceller = call.canceller != nullptr ? *call.canceller : own_canceller_;
+  const auto cancelled = [&] { return canceller.cancelled() || own_canceller_.cancelled(); };
   Progress progress;
-  progress.refused.resize(options_.endpoints.size());
-  while (const auto attempt = plan.next()) {
-    if (attempt->pause.count() > 0 && !canceller.sleep_for(attempt->pause)) break;
-    if (progress.refused[attempt->endpoint]) continue;
-    const wire::HttpTimeouts timeouts{options_.connect_timeout, plan.attempt_timeout()};
-    switch (try_endpoint(attempt->endpoint, call, timeouts, progress)) {
-      case Verdict::answered: preferred_ = attempt->endpoint; return std::move(progress.reply);
-      case Verdict::failed: return std::move(*progress.error);
-      case Verdict::next_endpoint: break;
+  while (const auto pause = plan.begin_round(progress.pause_max)) {
+    if (pause->count() > 0 && !canceller.sleep_for(*pause)) break;
+    progress.pause_max = milliseconds::max();
+    const std::vector<TargetPtr> targets = endpoints_.round(aim, progress.refused);
+    progress.nobody_left = targets.empty();
+    if (progress.nobody_left) break;
+    for (const TargetPtr& target : targets) {
+      if (cancelled() || !plan.begin_attempt()) break;
+      const wire::HttpTimeouts timeouts{options_.connect_timeout,
+                                        plan.attempt_timeout(targets.size())};
+      const Verdict verdict = try_endpoint(target, call, timeouts, progress);
+      if (verdict == Verdict::failed) return std::move(*progress.error);
+      if (verdict != Verdict::answered) continue;
+      remember(target, aim, progress.reply);
+      return std::move(progress.reply);
     }
-    if (canceller.cancelled() || own_canceller_.cancelled()) break;
-    if (std::all_of(progress.refused.begin(), progress.refused.end(), std::identity())) break;
+    if (cancelled()) break;
   }
-  if (canceller.cancelled() || own_canceller_.cancelled()) return cancelled_error();
+  if (cancelled()) return cancelled_error();
   return give_up(call, progress);
 }
 
-Caller::Verdict Caller::try_endpoint(std::size_t endpoint, const Call& call,
-                                     const wire::HttpTimeouts& timeouts, Progress& progress) {
-  ConnectionPool::Lease lease = pool_.lease(endpoint);
-  std::optional<Canceller::Guard> guard;
-  if (call.canceller != nullptr) guard.emplace(*call.canceller, *lease);
-  for (;;) {
-    bool again = false;
-    const Verdict verdict = try_once(endpoint, call, timeouts, lease, progress, again);
-    if (again) continue;
-    if (call.canceller != nullptr && call.canceller->cancelled()) lease.discard();
-    return verdict;
+void Caller::remember(const TargetPtr& target, Aim aim, const Reply& reply) {
+  endpoints_.answered(target, aim);
+  if (const std::string* leader = reply.message.field(wire::kFieldLeader)) {
+    endpoints_.learn_leader(*leader);
   }
+  if (aim == Aim::leader && endpoints_.should_ask_for_leader()) target->session.renew();
 }
 
-Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
-                                 const wire::HttpTimeouts& timeouts, ConnectionPool::Lease& lease,
-                                 Progress& progress, bool& again) {
-  const Canceller& canceller = call.canceller != nullptr ? *call.canceller : own_canceller_;
-  const HandshakeResult made = sessions_.get(endpoint, *lease, timeouts, canceller);
-  if (!made.session) {
-    lease.discard();
-    return judge_handshake(endpoint, made.failure, progress);
+Caller::Verdict Caller::try_endpoint(const TargetPtr& target, const Call& call,
+                                     const wire::HttpTimeouts& timeouts, Progress& progress) {
+  const std::int64_t began_at_ms = clock_.monotonic_ms();
+  progress.delivery = wire::Delivery::answered;
+  progress.refuses = false;
+  progress.shook_hands_again = false;
+  progress.reseals = 0;
+  progress.not_leading = false;
+  Verdict verdict = Verdict::once_more;
+  {
+    ConnectionPool::Lease lease = target->pool.lease();
+    std::optional<Canceller::Guard> guard;
+    if (call.canceller != nullptr) guard.emplace(*call.canceller, *lease);
+    while (verdict == Verdict::once_more) {
+      verdict = try_once(*target, call, timeouts, lease, progress);
+    }
+    if (call.canceller != nullptr && call.canceller->cancelled()) lease.discard();
   }
-  auto sealed = made.session->seal(call.method, call.target, call.message);
+  if (progress.refuses) progress.refused.push_back(target);
+  if (progress.not_leading) endpoints_.not_leading(target);
+  const milliseconds took(clock_.monotonic_ms() - began_at_ms);
+  const bool too_slow = progress.delivery == wire::Delivery::unknown &&
+                        took * 100 >= timeouts.whole * kAlmostAllPercent;
+  if (progress.delivery == wire::Delivery::not_sent || too_slow) {
+    endpoints_.unreachable(target, took);
+  }
+  return verdict;
+}
+
+Caller::Verdict Caller::try_once(Target& target, const Call& call,
+                                 const wire::HttpTimeouts& timeouts, ConnectionPool::Lease& lease,
+                                 Progress& progress) {
+  const Canceller& canceller = call.canceller != nullptr ? *call.canceller : own_canceller_;
+  const EndpointSession::Grant grant = target.session.get(*lease, timeouts, canceller);
+  if (!grant.made.session) {
+    lease.discard();
+    return judge_handshake(target, grant.made.failure, progress);
+  }
+  if (grant.is_new) endpoints_.learn(grant.made.welcome);
+  return exchange(target, call, timeouts, lease, grant.made.session, progress);
+}
+
+Caller::Verdict Caller::exchange(Target& target, const Call& call,
+                                 const wire::HttpTimeouts& timeouts, ConnectionPool::Lease& lease,
+                                 const Session& session, Progress& progress) {
+  auto sealed = session->seal(call.method, call.target, call.message);
   if (!sealed.ok()) {
     if (sealed.error().reason == "rekey" && !std::exchange(progress.shook_hands_again, true)) {
-      sessions_.drop(endpoint, made.session);
-      again = true;
-      return Verdict::next_endpoint;
+      target.session.drop(session);
+      return Verdict::once_more;
     }
     progress.error = sealed.error();
     return Verdict::failed;
@@ -137,24 +237,22 @@ Caller::Verdict Caller::try_once(std::size_t endpoint, const Call& call,
   request.body = std::move(sealed->sealed.body);
   request.progress = call.progress;
   wire::HttpOutcome outcome = lease->exchange(std::move(request), timeouts);
+  progress.delivery = outcome.delivery;
   if (outcome.delivery != wire::Delivery::answered) {
     lease.discard();
-    pool_.drop_idle(endpoint);
+    target.pool.drop_idle();
     if (outcome.delivery == wire::Delivery::unknown) progress.outcome_unknown = true;
-    progress.shook_hands_again = false;  // Whoever answers next may be another process.
-    progress.problem = options_.endpoints[endpoint].text() + ": " + outcome.problem;
+    progress.problem = target.text() + ": " + outcome.problem;
     return Verdict::next_endpoint;
   }
-  if (!outcome.answer.sealed) {
-    return judge_plain(endpoint, outcome.answer, made.session, progress, again);
-  }
-  const Verdict verdict = judge_sealed(outcome.answer, made.session, sealed->counter, progress);
+  if (!outcome.answer.sealed) return judge_plain(target, outcome.answer, session, progress);
+  const Verdict verdict = judge_sealed(outcome.answer, session, sealed->counter, progress);
   if (verdict == Verdict::next_endpoint && !progress.last_reply) lease.discard();
   return verdict;
 }
 
 Caller::Verdict Caller::judge_sealed(wire::HttpAnswer& answer, const Session& session,
-                                     std::uint64_t counter, Progress& progress) const {
+                                     std::uint64_t counter, Progress& progress) {
   wire::Sealed sealed;
   sealed.body = std::move(answer.body);
   sealed.original_size = answer.original_size;
@@ -168,43 +266,51 @@ Caller::Verdict Caller::judge_sealed(wire::HttpAnswer& answer, const Session& se
   progress.reply = {answer.status, std::move(*opened)};
   if (!should_retry(answer.status)) return Verdict::answered;
   if (answer.status == kStatusTimeout) progress.outcome_unknown = true;
-  progress.problem = wire::decode_error(answer.status, progress.reply.message.body).message;
+  const base::Error error = wire::decode_error(answer.status, progress.reply.message.body);
+  progress.problem = error.message;
+  if (waits_for_election(error)) {
+    progress.not_leading = true;
+    // An election is over soon and asking costs little: Retry-After bounds the growing pauses here,
+    // instead of making the first ones longer.
+    progress.pause_max = std::min(progress.pause_max, answer.retry_after.value_or(kElectionPause));
+  }
   progress.last_reply = std::move(progress.reply);
   return Verdict::next_endpoint;
 }
 
-Caller::Verdict Caller::judge_plain(std::size_t endpoint, const wire::HttpAnswer& answer,
-                                    const Session& session, Progress& progress, bool& again) {
+Caller::Verdict Caller::judge_plain(Target& target, const wire::HttpAnswer& answer,
+                                    const Session& session, Progress& progress) {
   base::Error error = wire::decode_error(answer.status, answer.body);
   if (answer.status == kStatusUnauthorized) {
     const bool replayed = error.reason == "replayed";
-    if (!replayed) sessions_.drop(endpoint, session);
-    again = replayed ? ++progress.reseals <= kResealsMax
-                     : !std::exchange(progress.shook_hands_again, true);
+    if (!replayed) target.session.drop(session);
+    const bool again = replayed ? ++progress.reseals <= kResealsMax
+                                : !std::exchange(progress.shook_hands_again, true);
     progress.error = std::move(error);
-    return Verdict::failed;
+    if (again) return Verdict::once_more;
+    progress.refuses = true;  // Whatever ails it: others may take what it does not.
+    return Verdict::next_endpoint;
   }
   if (is_plain_refusal(answer.status)) {
     progress.error = std::move(error);
     return Verdict::failed;
   }
   if (answer.status == kStatusTooManyRequests || answer.status == kStatusUnavailable) {
-    progress.problem = options_.endpoints[endpoint].text() + ": " + error.message;
+    progress.problem = target.text() + ": " + error.message;
     return Verdict::next_endpoint;
   }
   progress.outcome_unknown = true;
-  progress.problem = options_.endpoints[endpoint].text() + ": an answer without seal, status " +
+  progress.problem = target.text() + ": an answer without seal, status " +
                      std::to_string(answer.status) + " (is this an etcd-server of ml-guard?)";
   return Verdict::next_endpoint;
 }
 
-Caller::Verdict Caller::judge_handshake(std::size_t endpoint, const HandshakeFailure& failure,
-                                        Progress& progress) const {
-  progress.problem = options_.endpoints[endpoint].text() + ": " + failure.error.message;
-  if (!failure.try_again) {
-    progress.refused[endpoint] = true;
-    progress.error = failure.error;
-  }
+Caller::Verdict Caller::judge_handshake(Target& target, const HandshakeFailure& failure,
+                                        Progress& progress) {
+  progress.problem = target.text() + ": " + failure.error.message;
+  progress.delivery = failure.delivery;
+  progress.refuses = !failure.try_again;
+  if (progress.refuses) progress.error = failure.error;
   return Verdict::next_endpoint;
 }
 
@@ -216,22 +322,11 @@ base::Result<Reply> Caller::give_up(const Call& call, Progress& progress) const 
                            progress.problem + ")"};
   }
   if (progress.last_reply) return std::move(*progress.last_reply);
-  const bool all_refused =
-      std::all_of(progress.refused.begin(), progress.refused.end(), std::identity());
-  if (all_refused && progress.error) return std::move(*progress.error);
+  if (progress.nobody_left && progress.error) return std::move(*progress.error);
   return base::Error{base::ErrorCode::unavailable, "no_endpoint",
-                     "no answer from " + endpoint_list() + " within " +
+                     "no answer from " + endpoints_.text() + " within " +
                          std::to_string(options_.call_deadline.count()) + " ms (last problem: " +
                          progress.problem + "); check that etcd-server runs there"};
-}
-
-std::string Caller::endpoint_list() const {
-  std::string list;
-  for (const wire::Endpoint& endpoint : options_.endpoints) {
-    if (!list.empty()) list += ", ";
-    list += endpoint.text();
-  }
-  return list;
 }
 
 }  // namespace mlguard::etcd_client

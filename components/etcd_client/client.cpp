@@ -64,11 +64,12 @@ class LoopSubscription final : public Subscription {
 
 class ClientImpl final : public Client {
  public:
-  ClientImpl(CallerOptions options, const wire::ClientIdentity& identity, std::string hello,
-             wire::Credential credential, std::uint64_t seed)
+  ClientImpl(CallerOptions options, Introduction introduction, wire::Credential credential,
+             std::uint64_t seed)
       : name_(std::move(credential.name)),
         role_(credential.role),
-        caller_(std::move(options), identity, std::move(hello), clock_, seed) {}
+        is_local_(options.reads == Consistency::local),
+        caller_(std::move(options), std::move(introduction), clock_, seed) {}
 
   ~ClientImpl() override {
     std::vector<std::weak_ptr<PollLoop>> loops;
@@ -131,7 +132,13 @@ class ClientImpl final : public Client {
                                                std::uint64_t version) override {
     const auto checked = base::check_component_name(component);
     if (!checked.ok()) return checked.error();
-    auto fetched = fetch_config(caller_, std::string(component), version, nullptr);
+    const std::string name(component);
+    auto fetched = fetch_config(caller_, name, version, std::nullopt, nullptr);
+    if (is_local_ && !fetched.ok() && fetched.error().code == base::ErrorCode::not_found) {
+      // Nothing there, or not there yet? Where the leader cannot tell, the first answer stands.
+      auto confirmed = fetch_config(caller_, name, version, Consistency::linearizable, nullptr);
+      if (confirmed.ok() || !is_passing(confirmed.error())) fetched = std::move(confirmed);
+    }
     if (!fetched.ok()) return std::move(fetched).error();
     return std::move(fetched->config);
   }
@@ -191,7 +198,11 @@ class ClientImpl final : public Client {
   }
 
   base::Result<base::RuleSet> rules_since(std::uint64_t after, milliseconds wait) override {
-    return fetch_rules(caller_, after, wait, nullptr);
+    auto set = fetch_rules(caller_, {after, wait, std::nullopt}, nullptr);
+    if (!set.ok() || set->revision >= after) return set;
+    // Does this instance lag behind, or was the state restored? Only the leader can tell.
+    caller_.leave_nearby();
+    return fetch_rules(caller_, {after, milliseconds(0), Consistency::linearizable}, nullptr);
   }
 
   std::unique_ptr<Subscription> follow_rules(
@@ -244,6 +255,7 @@ class ClientImpl final : public Client {
 
   const std::string name_;
   const base::Role role_;
+  const bool is_local_;  // What any instance says is asked for.
   base::SystemClock clock_;
   Caller caller_;
   std::mutex mutex_;
@@ -255,13 +267,6 @@ std::uint64_t random_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-base::Result<CallerOptions> caller_options(const ClientOptions& options) {
-  auto endpoints = wire::parse_endpoints(options.endpoints);
-  if (!endpoints.ok()) return std::move(endpoints).error();
-  return CallerOptions{std::move(*endpoints), options.connect_timeout, options.call_deadline,
-                       options.backoff_first, options.backoff_max};
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<Client>> Client::open(const ClientOptions& options) {
@@ -269,11 +274,11 @@ base::Result<std::unique_ptr<Client>> Client::open(const ClientOptions& options)
   if (!caller.ok()) return std::move(caller).error();
   auto credential = wire::load_credential(options.credential_path);
   if (!credential.ok()) return std::move(credential).error();
-  const wire::ClientIdentity identity{
-      credential->cluster_public_key, wire::KeyPair::from_secret(credential->private_key), {}};
-  std::string hello = wire::encode(wire::HandshakeHello{"", options.client_name, credential->name});
+  Introduction introduction{
+      {credential->cluster_public_key, wire::KeyPair::from_secret(credential->private_key), {}},
+      wire::encode(wire::HandshakeHello{"", options.client_name, credential->name})};
   return std::unique_ptr<Client>(std::make_unique<ClientImpl>(
-      std::move(*caller), identity, std::move(hello), std::move(*credential), random_seed()));
+      std::move(*caller), std::move(introduction), std::move(*credential), random_seed()));
 }
 
 }  // namespace mlguard::etcd_client

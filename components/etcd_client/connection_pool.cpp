@@ -4,60 +4,49 @@
 
 namespace mlguard::etcd_client {
 
-ConnectionPool::ConnectionPool(std::vector<wire::Endpoint> endpoints) {
-  slots_.reserve(endpoints.size());
-  for (wire::Endpoint& endpoint : endpoints) slots_.push_back({std::move(endpoint), {}, {}});
-}
-
 ConnectionPool::Lease::Lease(Lease&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)),
-      endpoint_(other.endpoint_),
       connection_(other.connection_),
       reusable_(other.reusable_) {}
 
 ConnectionPool::Lease::~Lease() {
-  if (pool_ != nullptr) pool_->give_back(endpoint_, connection_, reusable_);
+  if (pool_ != nullptr) pool_->give_back(connection_, reusable_);
 }
 
-ConnectionPool::Lease ConnectionPool::lease(std::size_t endpoint) {
+ConnectionPool::Lease ConnectionPool::lease() {
   const std::lock_guard lock(mutex_);
-  Slot& slot = slots_[endpoint];
-  if (slot.idle.empty()) {
-    slot.leased.push_front(wire::make_http_connection(slot.endpoint));
+  if (idle_.empty()) {
+    leased_.push_front(wire::make_http_connection(endpoint_));
   } else {
-    slot.leased.splice(slot.leased.begin(), slot.idle, slot.idle.begin());
+    leased_.splice(leased_.begin(), idle_, idle_.begin());
   }
-  if (stopped_) slot.leased.front()->stop();
-  return {*this, endpoint, slot.leased.begin()};
+  if (stopped_) leased_.front()->stop();
+  return {*this, leased_.begin()};
 }
 
-void ConnectionPool::give_back(std::size_t endpoint, Connections::iterator connection,
-                               bool reusable) {
+void ConnectionPool::give_back(Connections::iterator connection, bool reusable) {
   Connections closing;  // Closed after the lock is gone.
   const std::lock_guard lock(mutex_);
-  Slot& slot = slots_[endpoint];
   if (!reusable || stopped_) {
-    closing.splice(closing.begin(), slot.leased, connection);
+    closing.splice(closing.begin(), leased_, connection);
     return;
   }
-  slot.idle.splice(slot.idle.begin(), slot.leased, connection);
-  if (slot.idle.size() > kIdleConnectionsMax) {
-    closing.splice(closing.begin(), slot.idle, std::prev(slot.idle.end()));
+  idle_.splice(idle_.begin(), leased_, connection);
+  if (idle_.size() > kIdleConnectionsMax) {
+    closing.splice(closing.begin(), idle_, std::prev(idle_.end()));
   }
 }
 
-void ConnectionPool::drop_idle(std::size_t endpoint) {
+void ConnectionPool::drop_idle() {
   Connections closing;
   const std::lock_guard lock(mutex_);
-  closing.swap(slots_[endpoint].idle);
+  closing.swap(idle_);
 }
 
 void ConnectionPool::stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
-  for (Slot& slot : slots_) {
-    for (const auto& connection : slot.leased) connection->stop();
-  }
+  for (const auto& connection : leased_) connection->stop();
 }
 
 }  // namespace mlguard::etcd_client

@@ -27,7 +27,7 @@ struct Enrolment {
 // Makes a session and sends the first transport message, at which the server stores the key.
 base::Result<wire::HandshakeWelcome> enrol_once(const Enrolment& enrolment) {
   const base::SystemClock clock;
-  Caller caller(enrolment.options, enrolment.identity, wire::encode(enrolment.hello), clock,
+  Caller caller(enrolment.options, {enrolment.identity, wire::encode(enrolment.hello)}, clock,
                 std::random_device{}());
   Call call;
   call.kind = CallKind::write;
@@ -61,8 +61,8 @@ base::Status enrol(const ClientOptions& options, std::string_view token, std::st
                    const std::string& credential_path) {
   const auto join = wire::JoinToken::parse(token);
   if (!join.ok()) return join.error();
-  auto endpoints = wire::parse_endpoints(options.endpoints);
-  if (!endpoints.ok()) return endpoints.error();
+  const auto caller = caller_options(options);
+  if (!caller.ok()) return caller.error();
   const wire::KeyPair own = wire::KeyPair::generate();
   wire::Credential credential;
   credential.cluster_public_key = join->cluster_public_key;
@@ -79,11 +79,8 @@ base::Status enrol(const ClientOptions& options, std::string_view token, std::st
   const auto drafted = wire::save_credential(draft_path, credential);
   if (!drafted.ok()) return drafted;
 
-  const CallerOptions caller_options{std::move(*endpoints), options.connect_timeout,
-                                     options.call_deadline, options.backoff_first,
-                                     options.backoff_max};
   const auto welcome =
-      enrol_with_fallback({caller_options,
+      enrol_with_fallback({*caller,
                            {join->cluster_public_key, own, join->psk},
                            {join->token_id, options.client_name, std::string(name)}});
   if (!welcome.ok()) {

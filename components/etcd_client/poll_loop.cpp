@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "replies.h"
+#include "watches.h"
 
 namespace mlguard::etcd_client {
 
@@ -62,15 +64,19 @@ void PollLoop::follow() {
 }
 
 void PollLoop::report(const base::Status& status) {
-  const std::string reason = status.ok() ? "" : status.error().reason;
-  if (reason == failing_reason_) return;
   if (status.ok()) {
-    base::log_info("watch works again", {{"watch", what_}});
-  } else {
-    base::log_warn("watch fails and is tried again",
-                   {{"watch", what_}, {"reason", reason}, {"problem", status.error().message}});
+    if (failing_) base::log_info("watch works again", {{"watch", what_}});
+    failing_.reset();
+    return;
   }
-  failing_reason_ = reason;
+  const base::Error& error = status.error();
+  // An outage has many faces from one moment to the next: it is told of once.
+  const bool same_matter = failing_ && (failing_->reason == error.reason ||
+                                        (is_passing(*failing_) && is_passing(error)));
+  if (same_matter || error.reason == kReasonBehind) return;
+  base::log_warn("watch fails and is tried again",
+                 {{"watch", what_}, {"reason", error.reason}, {"problem", error.message}});
+  failing_ = error;
 }
 
 }  // namespace mlguard::etcd_client

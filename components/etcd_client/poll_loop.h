@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,7 +39,7 @@ class PollLoop {
   const std::string what_;
   const Poll poll_;
   Canceller canceller_;
-  std::string failing_reason_;  // The loop's thread only; empty while all is well.
+  std::optional<base::Error> failing_;  // The last one told. The loop's thread only.
   std::mutex joining_;
   std::condition_variable ended_;
   bool has_ended_ = false;  // Guarded by joining_.

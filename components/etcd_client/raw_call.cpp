@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/time_format.h"
+#include "query_text.h"
 
 namespace mlguard::etcd_client {
 
@@ -44,18 +45,8 @@ base::Status check(const RawRequest& request) {
 
 // How long the server may hold the answer: what the target's wait=… says.
 milliseconds hold_of(std::string_view target) {
-  const std::size_t query = target.find('?');
-  if (query == std::string_view::npos) return milliseconds(0);
-  std::string_view rest = target.substr(query + 1);
-  while (!rest.empty()) {
-    const std::string_view one = rest.substr(0, rest.find('&'));
-    if (one.starts_with("wait=")) {
-      const auto wait = base::parse_duration_ms(one.substr(5));
-      return wait.ok() ? std::min(milliseconds(*wait), kHoldMax) : milliseconds(0);
-    }
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-  }
-  return milliseconds(0);
+  const auto wait = base::parse_duration_ms(query_value(target, "wait").value_or("0"));
+  return wait.ok() ? std::min(milliseconds(*wait), kHoldMax) : milliseconds(0);
 }
 
 }  // namespace

@@ -15,6 +15,10 @@ base::Result<wire::Message> expect_ok(base::Result<Reply> reply) {
   return std::move(reply->message);
 }
 
+bool is_passing(const base::Error& error) {
+  return error.code == base::ErrorCode::unavailable || error.code == base::ErrorCode::timeout;
+}
+
 base::Result<wire::WriteReply> expect_write_reply(base::Result<Reply> reply) {
   auto message = expect_ok(std::move(reply));
   if (!message.ok()) return std::move(message).error();

@@ -13,6 +13,9 @@ namespace mlguard::etcd_client {
 // The message of a 2xx answer; any other status becomes the Error that the server meant.
 base::Result<wire::Message> expect_ok(base::Result<Reply> reply);
 
+// Trying again, here or elsewhere, may help by itself.
+bool is_passing(const base::Error& error);
+
 // Of the answer to a write.
 base::Result<wire::WriteReply> expect_write_reply(base::Result<Reply> reply);
 

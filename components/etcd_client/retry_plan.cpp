@@ -12,40 +12,38 @@ constexpr std::size_t kDoublingsMax = 20;   // Beyond it backoff_max holds anywa
 
 }  // namespace
 
-RetryPlan::RetryPlan(const RetryOptions& options, std::size_t first, milliseconds deadline,
-                     const base::Clock& clock, std::uint64_t seed)
+RetryPlan::RetryPlan(const RetryOptions& options, milliseconds deadline, const base::Clock& clock,
+                     std::uint64_t seed)
     : options_(options),
       clock_(clock),
-      first_(first),
       deadline_(deadline),
       ends_at_ms_(clock.monotonic_ms() + (deadline + options.hold).count()),
       random_state_(seed) {}
 
-std::optional<RetryPlan::Attempt> RetryPlan::next() {
-  Attempt attempt;
-  attempt.endpoint = (first_ + attempts_) % options_.endpoints;
-  const std::size_t round = attempts_ / options_.endpoints;
-  const bool begins_round = attempts_ % options_.endpoints == 0;
-  if (round > 0 && begins_round) attempt.pause = pause_before(round);
-  if (attempts_ > 0 && attempt.pause >= remaining()) return std::nullopt;
-  ++attempts_;
-  return attempt;
+std::optional<milliseconds> RetryPlan::begin_round(milliseconds pause_max) {
+  const std::size_t round = rounds_++;
+  if (round == 0) return milliseconds(0);
+  const milliseconds pause = pause_before(round, pause_max);
+  if (pause >= remaining()) return std::nullopt;
+  return pause;
 }
+
+bool RetryPlan::begin_attempt() { return attempts_++ == 0 || remaining().count() > 0; }
 
 milliseconds RetryPlan::remaining() const {
   return milliseconds(std::max<std::int64_t>(0, ends_at_ms_ - clock_.monotonic_ms()));
 }
 
-milliseconds RetryPlan::attempt_timeout() const {
+milliseconds RetryPlan::attempt_timeout(std::size_t endpoints) const {
   const milliseconds left = remaining();
-  if (options_.endpoints < 2) return left;
+  if (endpoints < 2) return left;
   return std::min(left, options_.hold + std::max(deadline_ / kAttemptShare, kAttemptMin));
 }
 
-milliseconds RetryPlan::pause_before(std::size_t round) {
+milliseconds RetryPlan::pause_before(std::size_t round, milliseconds pause_max) {
   const std::size_t doublings = std::min(round - 1, kDoublingsMax);
-  const milliseconds full =
-      std::min(options_.backoff_max, options_.backoff_first * (std::int64_t{1} << doublings));
+  const milliseconds full = std::min(
+      {pause_max, options_.backoff_max, options_.backoff_first * (std::int64_t{1} << doublings)});
   const auto half = static_cast<std::uint64_t>(full.count() / 2);
   return full - milliseconds(static_cast<std::int64_t>(random() % (half + 1)));
 }

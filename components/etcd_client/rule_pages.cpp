@@ -16,17 +16,25 @@ namespace {
 constexpr std::size_t kRulesMax = 1'000'000;
 constexpr int kJoinsMax = 3;
 
-base::Result<base::RuleSet> fetch_page(Caller& caller, const std::string& query, milliseconds wait,
-                                       Canceller* canceller) {
-  Call call;
-  call.target = "/v1/rules/stream?" + query;
-  if (wait.count() > 0) call.target += "&wait=" + std::to_string(wait.count()) + "ms";
-  call.hold = wait;
-  call.canceller = canceller;
-  const auto message = expect_ok(caller.call(std::move(call)));
-  if (!message.ok()) return message.error();
-  return wire::decode_rule_set(message->body);
-}
+// Whom the pages of one set are read from, and how.
+struct Source {
+  Caller& caller;
+  std::optional<Consistency> consistency;
+  Canceller* canceller;
+
+  base::Result<base::RuleSet> page(const std::string& query,
+                                   milliseconds wait = milliseconds(0)) const {
+    Call call;
+    call.target = "/v1/rules/stream?" + query;
+    if (wait.count() > 0) call.target += "&wait=" + std::to_string(wait.count()) + "ms";
+    call.hold = wait;
+    call.consistency = consistency;
+    call.canceller = canceller;
+    const auto message = expect_ok(caller.call(std::move(call)));
+    if (!message.ok()) return message.error();
+    return wire::decode_rule_set(message->body);
+  }
+};
 
 void apply_difference(base::RuleSet& set, base::RuleSet difference) {
   std::unordered_map<std::string, std::size_t> places;
@@ -55,10 +63,10 @@ base::Error bad_pages() {
 }
 
 // Reads the pages after the first into `set`; the lowest revision that any page saw.
-base::Result<std::uint64_t> read_on(Caller& caller, base::RuleSet& set, Canceller* canceller) {
+base::Result<std::uint64_t> read_on(const Source& source, base::RuleSet& set) {
   std::uint64_t lowest = set.revision;
   while (!set.next_id.empty()) {
-    auto page = fetch_page(caller, "after=0&after_id=" + set.next_id, milliseconds(0), canceller);
+    auto page = source.page("after=0&after_id=" + set.next_id);
     if (!page.ok()) return std::move(page).error();
     const bool follows = page->full && page->next_id != set.next_id &&
                          set.rules.size() + page->rules.size() <= kRulesMax;
@@ -74,12 +82,11 @@ base::Result<std::uint64_t> read_on(Caller& caller, base::RuleSet& set, Cancelle
 }
 
 // True when `set` is whole now; false when it must be read anew.
-base::Result<bool> join(Caller& caller, base::RuleSet& set, Canceller* canceller) {
-  const auto lowest = read_on(caller, set, canceller);
+base::Result<bool> join(const Source& source, base::RuleSet& set) {
+  const auto lowest = read_on(source, set);
   if (!lowest.ok()) return lowest.error();
   if (*lowest != set.revision) {
-    auto difference =
-        fetch_page(caller, "after=" + std::to_string(*lowest), milliseconds(0), canceller);
+    auto difference = source.page("after=" + std::to_string(*lowest));
     if (!difference.ok()) return std::move(difference).error();
     if (difference->full) return false;
     apply_difference(set, std::move(*difference));
@@ -89,18 +96,19 @@ base::Result<bool> join(Caller& caller, base::RuleSet& set, Canceller* canceller
 
 }  // namespace
 
-base::Result<base::RuleSet> fetch_rules(Caller& caller, std::uint64_t after, milliseconds wait,
+base::Result<base::RuleSet> fetch_rules(Caller& caller, const RulesQuery& query,
                                         Canceller* canceller) {
-  auto set = fetch_page(caller, "after=" + std::to_string(after), wait, canceller);
+  const Source source{caller, query.consistency, canceller};
+  auto set = source.page("after=" + std::to_string(query.after), query.wait);
   for (int joins = 0; set.ok() && !set->next_id.empty(); ++joins) {
     if (joins == kJoinsMax) {
       return base::Error{base::ErrorCode::unavailable, "rules_moved",
                          "the rules changed while they were read; try again"};
     }
-    const auto whole = join(caller, *set, canceller);
+    const auto whole = join(source, *set);
     if (!whole.ok()) return whole.error();
     if (*whole) break;
-    set = fetch_page(caller, "after=0", milliseconds(0), canceller);
+    set = source.page("after=0");
   }
   return set;
 }

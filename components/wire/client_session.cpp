@@ -33,7 +33,9 @@ HandshakeResult handshake(const ClientIdentity& identity, const std::string& hel
   request.body = started->message1();
   const HttpOutcome outcome = connection.exchange(std::move(request), timeouts);
   if (outcome.delivery != Delivery::answered) {
-    return failed({base::ErrorCode::unavailable, outcome.problem}, true);
+    HandshakeResult unanswered = failed({base::ErrorCode::unavailable, outcome.problem}, true);
+    unanswered.failure.delivery = outcome.delivery;
+    return unanswered;
   }
   if (outcome.answer.status != 200) {
     base::Error error = decode_error(outcome.answer.status, outcome.answer.body);

@@ -18,7 +18,8 @@ using Session = std::shared_ptr<ClientChannel>;
 // Why there is no session.
 struct HandshakeFailure {
   base::Error error;
-  bool try_again = true;  // false: this endpoint has refused the credential.
+  bool try_again = true;                   // false: this endpoint has refused the credential.
+  Delivery delivery = Delivery::answered;  // not_sent: there was no connection.
 };
 
 struct HandshakeResult {

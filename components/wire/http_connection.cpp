@@ -23,6 +23,8 @@ namespace {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kAnswerBytesMax = kPlainBodyBytesMax + kFrameOverheadBytesMax;
+constexpr const char* kHeaderRetryAfter = "Retry-After";
+constexpr std::size_t kRetryAfterSecondsMax = 3'600;
 constexpr std::size_t kUploadChunkBytes = 16 * 1024;  // Between two calls of the progress function.
 
 // cpp-httplib sends without MSG_NOSIGNAL: a server that goes away would end the whole program.
@@ -162,6 +164,12 @@ class HttplibConnection final : public HttpConnection {
       if (strcasecmp(name.c_str(), kHeaderOriginalSize) == 0) {
         answer.original_size = parse_size(value);
         if (!answer.original_size) return false;
+      }
+      if (strcasecmp(name.c_str(), kHeaderRetryAfter) == 0) {
+        const auto seconds = parse_size(value);
+        if (seconds && *seconds <= kRetryAfterSecondsMax) {
+          answer.retry_after = std::chrono::seconds(*seconds);
+        }
       }
     }
     return true;

@@ -35,6 +35,7 @@ struct HttpAnswer {
   int status = 0;
   bool sealed = false;  // X-Sealed: 1
   std::optional<std::size_t> original_size;
+  std::optional<milliseconds> retry_after;  // Retry-After, in whole seconds on the wire.
   std::string body;
 };
 

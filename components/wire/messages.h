@@ -25,8 +25,10 @@ inline constexpr std::string_view kFieldRevision = "revision";  // state the ans
 inline constexpr std::string_view kFieldCommitted = "committed-revision";
 inline constexpr std::string_view kFieldAgeMs = "age-ms";       // of a local answer
 inline constexpr std::string_view kFieldReplayed = "replayed";  // "1": a remembered answer
+inline constexpr std::string_view kFieldLeader = "leader";      // of an answer that it gave
 
-// Handshake payloads.
+// Handshake payloads. Each has to fit into a handshake message (kHandshakeBytesMax).
+inline constexpr std::size_t kWelcomeEndpointsMax = 32;
 struct HandshakeHello {  // in message 1
   std::string token_id;  // empty when enrolled
   std::string client;    // "etcd_client/0.1.0", for the log
@@ -37,6 +39,10 @@ struct HandshakeWelcome {  // in message 2
   base::Role role = base::Role::sniffer;
   std::string server;                // "etcd-server/0.1.0"
   std::int64_t session_idle_ms = 0;  // the session ends after so long without a request
+  // Addresses of the cluster's members, voters first, at most kWelcomeEndpointsMax; the leader's,
+  // empty when nobody leads. Both are absent in what older servers send.
+  std::vector<std::string> endpoints{};
+  std::string leader{};
 };
 std::string encode(const HandshakeHello& hello);
 std::string encode(const HandshakeWelcome& welcome);

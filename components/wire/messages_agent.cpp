@@ -68,10 +68,13 @@ base::Result<HandshakeHello> decode_hello(std::string_view text) {
 }
 
 std::string encode(const HandshakeWelcome& welcome) {
-  return dump({{"node_id", welcome.node_id},
+  Json json = {{"node_id", welcome.node_id},
                {"role", base::to_string(welcome.role)},
                {"server", welcome.server},
-               {"session_idle_ms", welcome.session_idle_ms}});
+               {"session_idle_ms", welcome.session_idle_ms}};
+  if (!welcome.endpoints.empty()) json["endpoints"] = welcome.endpoints;
+  put_text(json, "leader", welcome.leader);
+  return dump(json);
 }
 
 base::Result<HandshakeWelcome> decode_welcome(std::string_view text) {
@@ -82,6 +85,9 @@ base::Result<HandshakeWelcome> decode_welcome(std::string_view text) {
   read_role(root, "role", welcome.role);
   root.text("server", welcome.server, {}, Presence::optional);
   root.whole("session_idle_ms", welcome.session_idle_ms, 0, kSessionIdleMsMax, Presence::optional);
+  root.texts("endpoints", welcome.endpoints, {1, kTextCharsMax}, kWelcomeEndpointsMax,
+             Presence::optional);
+  root.text("leader", welcome.leader, {}, Presence::optional);
   if (!document.status().ok()) return document.status().error();
   return welcome;
 }

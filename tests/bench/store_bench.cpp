@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "db/engine.h"
 #include "db/store.h"
+#include "support/alone.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
 
@@ -129,12 +130,12 @@ Rate plain_inserts(const std::string& path, int group, double seconds) {
 }
 
 std::unique_ptr<Engine> open_or_abort(const std::string& folder, base::Clock& clock) {
-  auto engine = open_store({folder, {}}, clock);
+  auto engine = support::open_alone({folder, {}}, clock);
   if (!engine.ok()) {
     std::fprintf(stderr, "%s\n", engine.error().message.c_str());
     std::exit(1);
   }
-  return std::move(engine).value();
+  return std::unique_ptr<Engine>(std::move(engine).value());
 }
 
 void bench_puts(const std::string& folder, base::Clock& clock, double seconds) {

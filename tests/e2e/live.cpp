@@ -124,6 +124,7 @@ std::string json_at(std::string_view json, const std::string& pointer) {
   const nlohmann::json::json_pointer path(pointer);
   if (value.is_discarded() || !value.contains(path)) return {};
   const nlohmann::json& found = value.at(path);
+  if (found.is_null()) return {};
   return found.is_string() ? found.get<std::string>() : found.dump();
 }
 

@@ -68,7 +68,7 @@ std::unique_ptr<etcd_client::Client> open_client(const std::string& credential,
                                                  std::int64_t deadline_ms = 10'000);
 
 // The value at a JSON pointer ("/components/sniffer/status"): text as it is, anything else as JSON.
-// Empty when there is none or the text is no JSON.
+// Empty when there is none, when it is null, or when the text is no JSON.
 std::string json_at(std::string_view json, const std::string& pointer);
 bool is_json(std::string_view text);
 std::size_t json_array_size(std::string_view json, const std::string& pointer);

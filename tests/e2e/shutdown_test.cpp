@@ -20,6 +20,7 @@ class ShutdownTest : public LiveServerTest {
  protected:
   void SetUp() override { ASSERT_NO_FATAL_FAILURE(start()); }
 
+  // "" before the first one; ISO times compare as text.
   std::string last_heartbeat(const std::string& name) {
     return json_at(page("/health"), "/components/" + name + "/last_heartbeat");
   }
@@ -85,6 +86,17 @@ TEST_F(ShutdownTest, RequestsUnderWayAreAnsweredAndLongPollsEnd) {
   EXPECT_GE(stored, static_cast<std::size_t>(acknowledged));
 }
 
+TEST_F(ShutdownTest, AComponentThatHasNotBeatenYetHasNoLastHeartbeatThatATestCouldTakeForATime) {
+  const auto sniffer = agent_client(Role::sniffer, "sniffer");
+  ASSERT_TRUE(sniffer);
+  base::Component component;
+  component.name = "sniffer";
+  component.instance_id = "one";
+  ASSERT_TRUE(sniffer->register_component(component).ok());
+  EXPECT_EQ(health_of("sniffer"), "healthy");
+  EXPECT_EQ(last_heartbeat("sniffer"), "");
+}
+
 TEST_F(ShutdownTest, AgentsSurviveAServerRestartAndRegisterAgain) {
   const support::Process sniffer = start_agent("sniffer", "sniffer");
   const support::Process firewall = start_agent("firewall", "firewall");
@@ -92,6 +104,8 @@ TEST_F(ShutdownTest, AgentsSurviveAServerRestartAndRegisterAgain) {
     return health_of("sniffer") == "healthy" && health_of("firewall") == "healthy";
   };
   ASSERT_TRUE(wait_until(both_healthy)) << sniffer.err();
+  // A component is healthy as soon as it is registered: its first beat may be still to come.
+  ASSERT_TRUE(wait_until([&] { return !last_heartbeat("sniffer").empty(); })) << sniffer.err();
   const std::string before = last_heartbeat("sniffer");
   server_.kill9();
   ASSERT_NO_FATAL_FAILURE(start());

@@ -11,6 +11,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_shipping.h"
 #include "wire/api_error.h"
+#include "wire/cluster_messages.h"
 #include "wire/credentials.h"
 #include "wire/envelope.h"
 #include "wire/messages.h"
@@ -80,11 +81,43 @@ base::Rule example_rule() {
   return rule;
 }
 
+// Of the target "messages": the first byte chooses the decoder.
+class MessageSeeds {
+ public:
+  void next(const std::string& name, const std::string& json) {
+    seed("messages", name, static_cast<char>(choice_++) + json);
+  }
+
+ private:
+  unsigned choice_ = 0;
+};
+
+void cluster_messages(MessageSeeds& seeds) {
+  using namespace mlguard::wire;
+  const std::vector<MemberInfo> members = {{"10.0.0.1:2379", MemberKind::voter, true, 9, 0, 0},
+                                           {"[::1]:2380", MemberKind::learner, false, {}, {}, {}}};
+  NodeStatus status{"n1", "10.0.0.1:2379", "leader", "10.0.0.1:2379", 3, 9, 8, 0, "d1", "d2", {}};
+  status.peers = members;
+  ConflictInfo conflict;
+  conflict.table = "rule";
+  conflict.key = "printers";
+  conflict.reason = "older";
+  conflict.recorded_at_ms = 1'700'000'000'123;
+  conflict.lost = R"({"action":"drop","score":0.5})";
+  conflict.lost_by = "10.0.0.2:2379";
+  seeds.next("members", encode(MemberList{4, "10.0.0.1:2379", 3, members}));
+  seeds.next("member-change", encode(MemberChange{"10.0.0.3:2379", true}));
+  seeds.next("leader-transfer", encode(LeaderTransfer{"10.0.0.2:2379"}));
+  seeds.next("leader-reply", encode(LeaderReply{"10.0.0.2:2379"}));
+  seeds.next("node-status", encode(status));
+  seeds.next("conflicts", encode_conflicts({conflict}));
+}
+
 void messages() {
   using namespace mlguard::wire;
-  unsigned choice = 0;
-  const auto next = [&choice](const std::string& name, const std::string& json) {
-    seed("messages", name, static_cast<char>(choice++) + json);
+  MessageSeeds seeds;
+  const auto next = [&seeds](const std::string& name, const std::string& json) {
+    seeds.next(name, json);
   };
   base::Component component;
   component.name = "sniffer";
@@ -105,7 +138,8 @@ void messages() {
   detection.detail = R"({"ports":[1,2]})";
   base::RuleSet set{9, false, {example_rule()}, {"gone"}, "", "0011223344556677"};
   next("hello", encode(HandshakeHello{"0123456789abcdef", "cli/0.1.0", "anna"}));
-  next("welcome", encode(HandshakeWelcome{"n1", base::Role::rag, "s/1", 60'000}));
+  next("welcome", encode(HandshakeWelcome{
+                      "n1", base::Role::rag, "s/1", 60'000, {"10.0.0.1:2379"}, "10.0.0.1:2379"}));
   next("register", encode_register(component));
   next("unregister", encode_unregister("sniffer", "i-1"));
   next("heartbeat", encode_heartbeat(beat));
@@ -121,6 +155,7 @@ void messages() {
   next("rules", encode_rules({example_rule()}));
   next("rule-set", encode(set));
   next("detections", encode_detections({detection}));
+  cluster_messages(seeds);
   seed("messages", "single-rule", "\x0e{\"cidr\":\"::1\",\"ttl_s\":60}");
   seed("messages", "deep", "\4{\"component\":\"a\",\"detail\":" + std::string(80, '['));
   seed("api_error", "whole", encode_error({base::ErrorCode::not_found, "no_config", "put one"}));

@@ -3,6 +3,7 @@
 #include "wire/messages.h"
 
 #include "tests/fuzz/fuzz.h"
+#include "wire/cluster_messages.h"
 
 using namespace mlguard;
 
@@ -80,18 +81,32 @@ void check_rules_message(unsigned choice, std::string_view input) {
   }
 }
 
+void check_cluster_message(unsigned choice, std::string_view input) {
+  switch (choice) {
+    case 17: return check_stable(input, wire::decode_members, encode_any<wire::MemberList>);
+    case 18: return check_stable(input, wire::decode_member_change, encode_any<wire::MemberChange>);
+    case 19:
+      return check_stable(input, wire::decode_leader_transfer, encode_any<wire::LeaderTransfer>);
+    case 20: return check_stable(input, wire::decode_leader_reply, encode_any<wire::LeaderReply>);
+    case 21: return check_stable(input, wire::decode_node_status, encode_any<wire::NodeStatus>);
+    default: return check_stable(input, wire::decode_conflicts, wire::encode_conflicts);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr unsigned kChoices = 17;
+  constexpr unsigned kChoices = 23;
   std::string_view input = fuzz::text_of(data, size);
   const unsigned choice = fuzz::take_byte(input) % kChoices;
   if (choice <= 8) {
     check_agent_message(choice, input);
   } else if (choice <= 13) {
     check_state_message(choice, input);
-  } else {
+  } else if (choice <= 16) {
     check_rules_message(choice, input);
+  } else {
+    check_cluster_message(choice, input);
   }
   return 0;
 }

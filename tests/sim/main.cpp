@@ -1,17 +1,19 @@
 // sim: replays one simulated run, or a range of them.
-//   sim --seed N [--count N] [--steps N] [--nodes N] [--trace]
+//   sim --seed N [--count N] [--db] [--steps N] [--nodes N] [--trace]
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <string>
 
+#include "db_storage.h"
 #include "simulation.h"
 
 namespace {
 
 constexpr const char* kUsage =
-    "usage: sim --seed N [--count N] [--steps N] [--nodes 1..5] [--trace]\n"
-    "Replays the simulated cluster of one seed (or of --count seeds from there on) exactly.\n";
+    "usage: sim --seed N [--count N] [--db] [--steps N] [--nodes 1..5] [--trace]\n"
+    "Replays the simulated cluster of one seed (or of --count seeds from there on) exactly;\n"
+    "with --db over the real store instead of the model of it.\n";
 constexpr std::uint64_t kNodesMax = 5;
 
 bool parse(const char* text, std::uint64_t& value) {
@@ -35,6 +37,8 @@ int main(int argc, char** argv) {
                                                                    : nullptr;
     if (std::strcmp(argv[i], "--trace") == 0) {
       options.trace = true;
+    } else if (std::strcmp(argv[i], "--db") == 0) {
+      options.make_storage = mlguard::sim::make_db_storage;
     } else if (target == nullptr || !has_value || !parse(argv[++i], *target)) {
       std::fputs(kUsage, stderr);
       return 2;

@@ -17,9 +17,14 @@ namespace {
 
 }  // namespace
 
-TempDir::TempDir() {
-  const char* base = std::getenv("TMPDIR");
-  path_ = std::string(base != nullptr ? base : "/tmp") + "/mlguard-test-XXXXXX";
+TempDir::TempDir() : TempDir(std::string()) {}
+
+TempDir::TempDir(const std::string& parent) : path_(parent) {
+  if (path_.empty()) {
+    const char* base = std::getenv("TMPDIR");
+    path_ = base != nullptr ? base : "/tmp";
+  }
+  path_ += "/mlguard-test-XXXXXX";
   if (mkdtemp(path_.data()) == nullptr) give_up("mkdtemp", path_);
 }
 

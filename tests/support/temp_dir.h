@@ -11,6 +11,8 @@ class TempDir {
   // Made below $TMPDIR (default /tmp), mode 0700. Aborts when that is impossible: a test cannot
   // mean anything without it.
   TempDir();
+  // Made below `parent`; below $TMPDIR when that is empty.
+  explicit TempDir(const std::string& parent);
   ~TempDir();
   TempDir(const TempDir&) = delete;
   TempDir& operator=(const TempDir&) = delete;

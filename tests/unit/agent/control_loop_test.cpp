@@ -99,6 +99,50 @@ TEST_F(ControlLoopTest, ANewVersionIsFetchedOnceAndApplied) {
   EXPECT_EQ(client_.calls, std::vector<std::string>({"heartbeat"}));
 }
 
+TEST_F(ControlLoopTest, AnInstanceThatLagsNeverBringsAnOldVersionBack) {
+  client_.put("sniffer", 5, R"({"v":5})");
+  ControlLoop loop = make_loop();
+  (void)loop.step();
+  client_.lagging = client_.configs["sniffer"];
+  client_.lagging->version = 4;
+  client_.lagging->document = R"({"v":4})";
+  client_.put("sniffer", 6, R"({"v":6})");
+  client_.calls.clear();
+  (void)loop.step();
+  EXPECT_EQ(client_.calls, std::vector<std::string>({"heartbeat", "get sniffer", "get sniffer 6"}));
+  EXPECT_EQ(applied_, std::vector<std::string>({R"({"v":5})", R"({"v":6})"}));
+  client_.knows_component = false;  // It registers again, and the lagging instance still answers.
+  for (int i = 0; i < 3; ++i) (void)loop.step();
+  EXPECT_EQ(applied_.size(), 2U);
+}
+
+TEST_F(ControlLoopTest, AStateRestoredToAnEarlierVersionIsFollowed) {
+  client_.put("sniffer", 5, R"({"v":5})");
+  ControlLoop loop = make_loop();
+  (void)loop.step();
+  client_.put("sniffer", 3, R"({"v":3})");
+  (void)loop.step();
+  EXPECT_EQ(applied_.back(), R"({"v":3})");
+}
+
+TEST_F(ControlLoopTest, AnOutageWithManyFacesIsTwoLinesInTheLog) {
+  ControlLoop loop = make_loop();
+  (void)loop.step();
+  testing::internal::CaptureStderr();
+  for (const char* reason : {"no_leader", "no_endpoint", "no_quorum", "no_leader"}) {
+    client_.outage = base::Error{ErrorCode::unavailable, reason, "away"};
+    (void)loop.step();
+  }
+  client_.outage = base::Error{ErrorCode::timeout, "outcome_unknown", "away"};
+  (void)loop.step();
+  client_.outage.reset();
+  (void)loop.step();
+  (void)loop.step();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2) << log;
+  EXPECT_TRUE(loop.registered());
+}
+
 TEST_F(ControlLoopTest, ARefusedVersionIsReportedAsDegradedUntilAGoodOneComes) {
   ControlLoop loop = make_loop();
   (void)loop.step();

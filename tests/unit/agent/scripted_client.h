@@ -26,6 +26,9 @@ class ScriptedClient final : public etcd_client::Client {
   // Returned once by the named call ("register", "put", "heartbeat").
   std::map<std::string, base::Error> fail_once;
 
+  // What an instance that lags behind says is the active configuration.
+  std::optional<base::ConfigVersion> lagging;
+
   // What was asked of it.
   std::vector<std::string> calls;
   std::vector<base::Heartbeat> beats;
@@ -71,8 +74,11 @@ class ScriptedClient final : public etcd_client::Client {
     return etcd_client::PutResult{1, 1};
   }
 
-  base::Result<base::ConfigVersion> get_config(std::string_view component, std::uint64_t) override {
-    if (auto failed = begin("get " + std::string(component), "get")) return *failed;
+  base::Result<base::ConfigVersion> get_config(std::string_view component,
+                                               std::uint64_t version) override {
+    const std::string which = version == 0 ? "" : " " + std::to_string(version);
+    if (auto failed = begin("get " + std::string(component) + which, "get")) return *failed;
+    if (version == 0 && lagging) return *lagging;
     const auto found = configs.find(component);
     if (found == configs.end()) {
       return base::Error{base::ErrorCode::not_found, "no_config", "there is none"};

@@ -5,6 +5,15 @@
 namespace mlguard::base {
 namespace {
 
+TEST(IdsTest, RequestIdsBeginWithTheTimeSoThatLaterOnesSortLater) {
+  const std::string first = request_id(0x18f'0000'00ff);
+  const std::string second = request_id(0x18f'0000'0100);
+  EXPECT_EQ(first.size(), 32u);
+  EXPECT_EQ(first.substr(0, 12), "018f000000ff");
+  EXPECT_LT(first, second);
+  EXPECT_NE(first, request_id(0x18f'0000'00ff));
+}
+
 TEST(IdsTest, RandomHexHasTwoCharactersAByteAndDiffersEachTime) {
   const std::string first = random_hex(16);
   EXPECT_EQ(first.size(), 32u);

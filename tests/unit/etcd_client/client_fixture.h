@@ -56,8 +56,7 @@ class ClientFixture : public testing::Test {
 
   etcd_client::ClientOptions options(milliseconds deadline = milliseconds(5'000)) const {
     etcd_client::ClientOptions options;
-    options.endpoints.clear();
-    for (const auto& server : servers_) options.endpoints.push_back(server->endpoint());
+    options.endpoints = endpoints();
     options.credential_path = credential_path();
     options.call_deadline = deadline;
     options.backoff_first = milliseconds(5);
@@ -73,6 +72,22 @@ class ClientFixture : public testing::Test {
     auto client = etcd_client::Client::open(options);
     EXPECT_TRUE(client.ok()) << client.error().message;
     return std::move(*client);
+  }
+
+  // As many plain servers, which name each other and the first of them as leader.
+  void add_cluster(std::size_t servers) {
+    for (std::size_t i = 0; i < servers; ++i) add_plain_server();
+    introduce_all(servers_.front()->endpoint());
+  }
+
+  std::vector<std::string> endpoints() const {
+    std::vector<std::string> all;
+    for (const auto& server : servers_) all.push_back(server->endpoint());
+    return all;
+  }
+
+  void introduce_all(const std::string& leader) {
+    for (const auto& server : servers_) server->introduce(endpoints(), leader);
   }
 
   // An endpoint of this host where nobody listens.

@@ -149,6 +149,12 @@ void FakeServer::refuse_handshakes(int status, std::string reason) {
   refuse_reason_ = std::move(reason);
 }
 
+void FakeServer::introduce(std::vector<std::string> endpoints, std::string leader) {
+  const std::lock_guard lock(mutex_);
+  endpoints_ = std::move(endpoints);
+  leader_ = std::move(leader);
+}
+
 void FakeServer::expect_token(std::string token_id, const wire::Key& psk) {
   const std::lock_guard lock(mutex_);
   tokens_[std::move(token_id)] = psk;
@@ -231,8 +237,8 @@ bool FakeServer::answer_session(int fd, const Raw& raw) {
     if (token == tokens_.end()) return send_all(fd, plain_error(403, "token_used"));
     psk = token->second;
   }
-  const auto welcome =
-      wire::encode(wire::HandshakeWelcome{"fake", base::Role::sniffer, "fake/0", 600'000});
+  const auto welcome = wire::encode(
+      wire::HandshakeWelcome{"fake", base::Role::sniffer, "fake/0", 600'000, endpoints_, leader_});
   auto finished = read->finish(psk, welcome);
   if (!finished.ok()) return false;
   auto channel = std::make_shared<wire::ServerChannel>(std::move(finished->channel));
@@ -244,7 +250,7 @@ bool FakeServer::answer_session(int fd, const Raw& raw) {
 
 Fault FakeServer::next_fault() {
   const std::lock_guard lock(mutex_);
-  if (faults_.empty()) return Fault::none;
+  if (faults_.empty()) return leaderless_ ? Fault::unavailable : Fault::none;
   const Fault fault = faults_.front();
   faults_.pop_front();
   return fault;
@@ -298,12 +304,14 @@ bool FakeServer::answer_sealed(int fd, const Raw& raw) {
   if (fault == Fault::drop_after) return false;
   if (fault == Fault::outcome_unknown) {
     answer.status = 504;
-    answer.message.body = wire::encode_error({base::ErrorCode::timeout, "no_quorum", "no quorum"});
+    answer.message.body =
+        wire::encode_error({base::ErrorCode::timeout, "outcome_unknown", "no quorum"});
   }
   auto out = channel->seal(opened->counter, answer.status, answer.message);
   if (!out.ok()) return false;
   if (fault == Fault::damaged_seal) out->body.back() = static_cast<char>(out->body.back() ^ 1);
   std::string headers = "X-Sealed: 1\r\n";
+  if (answer.status == 503) headers += "Retry-After: 1\r\n";
   if (out->original_size) {
     headers += "X-Original-Size: " + std::to_string(*out->original_size) + "\r\n";
   }

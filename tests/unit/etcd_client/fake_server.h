@@ -26,7 +26,7 @@ enum class Fault {
   none,
   drop_before,      // The connection ends; the request was never handled.
   drop_after,       // The request is handled; the connection ends before the answer.
-  unavailable,      // 503, sealed.
+  unavailable,      // 503 no_leader, sealed, with Retry-After.
   no_session,       // 401 in the clear, and all sessions are forgotten.
   replayed,         // 401 "replayed" in the clear.
   garbage,          // Bytes that are no HTTP.
@@ -69,6 +69,10 @@ class FakeServer {
   // From now on a client without token must have enrolled with one before.
   void trust_only_enrolled();
   void forget_sessions();
+  // From now on handshakes name these instances and this leader.
+  void introduce(std::vector<std::string> endpoints, std::string leader);
+  // Answers no_leader to everything while it is true.
+  void set_leaderless(bool leaderless) { leaderless_ = leaderless; }
   void slow_handshakes(int by_ms) { handshake_delay_ms_ = by_ms; }
 
   // Requests whose seal was opened and that were handed to the handler, in order.
@@ -96,6 +100,7 @@ class FakeServer {
   std::atomic<int> handshakes_ = 0;
   std::atomic<int> accepted_ = 0;
   std::atomic<int> handshake_delay_ms_ = 0;
+  std::atomic<bool> leaderless_ = false;
   mutable std::mutex mutex_;  // Guards all below.
   std::condition_variable held_;
   std::uint64_t releases_ = 0;
@@ -108,6 +113,8 @@ class FakeServer {
   std::set<std::string> enrolled_;                // public keys, hex
   int refuse_status_ = 200;
   std::string refuse_reason_;
+  std::vector<std::string> endpoints_;
+  std::string leader_;
   std::vector<int> open_fds_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;

@@ -9,102 +9,100 @@ namespace {
 
 constexpr std::uint64_t kSeed = 7;
 
-TEST(RetryPlanTest, TheFirstRoundVisitsEveryEndpointWithoutAPause) {
+TEST(RetryPlanTest, TheFirstRoundBeginsWithoutAPause) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 3}, 1, milliseconds(10'000), clock, kSeed);
-  for (const std::size_t expected : {1U, 2U, 0U}) {
-    const auto attempt = plan.next();
-    ASSERT_TRUE(attempt.has_value());
-    EXPECT_EQ(attempt->endpoint, expected);
-    EXPECT_EQ(attempt->pause.count(), 0);
+  RetryPlan plan({}, milliseconds(10'000), clock, kSeed);
+  EXPECT_EQ(plan.begin_round(), milliseconds(0));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(plan.begin_attempt());
+}
+
+TEST(RetryPlanTest, LaterRoundsPauseTwiceAsLongEachUpToTheMaximum) {
+  base::ManualClock clock;
+  RetryPlan plan({.backoff_first = milliseconds(100), .backoff_max = milliseconds(400)},
+                 milliseconds(1'000'000), clock, kSeed);
+  (void)plan.begin_round();
+  for (const std::int64_t full : {100, 200, 400, 400, 400}) {
+    const auto pause = plan.begin_round();
+    ASSERT_TRUE(pause.has_value());
+    EXPECT_GE(pause->count(), full / 2);
+    EXPECT_LE(pause->count(), full);
   }
 }
 
-TEST(RetryPlanTest, LaterRoundsPauseOnceEachAndTwiceAsLongUpToTheMaximum) {
+TEST(RetryPlanTest, WhatAServerAskedForBoundsThePause) {
   base::ManualClock clock;
-  RetryPlan plan(
-      {.endpoints = 2, .backoff_first = milliseconds(100), .backoff_max = milliseconds(400)}, 0,
-      milliseconds(1'000'000), clock, kSeed);
-  (void)plan.next();
-  (void)plan.next();
-  for (const std::int64_t full : {100, 200, 400, 400, 400}) {
-    const auto first = plan.next();
-    ASSERT_TRUE(first.has_value());
-    EXPECT_GE(first->pause.count(), full / 2);
-    EXPECT_LE(first->pause.count(), full);
-    const auto second = plan.next();
-    ASSERT_TRUE(second.has_value());
-    EXPECT_EQ(second->pause.count(), 0) << "only a new round waits";
-  }
+  RetryPlan plan({.backoff_first = milliseconds(1'600)}, milliseconds(1'000'000), clock, kSeed);
+  (void)plan.begin_round();
+  const auto pause = plan.begin_round(milliseconds(1'000));
+  ASSERT_TRUE(pause.has_value());
+  EXPECT_GE(pause->count(), 500);
+  EXPECT_LE(pause->count(), 1'000);
 }
 
 TEST(RetryPlanTest, DifferentSeedsGiveDifferentPauses) {
   base::ManualClock clock;
   std::set<std::int64_t> pauses;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    RetryPlan plan({.endpoints = 1, .backoff_first = milliseconds(1'000)}, 0, milliseconds(100'000),
-                   clock, seed);
-    (void)plan.next();
-    pauses.insert(plan.next()->pause.count());
+    RetryPlan plan({.backoff_first = milliseconds(1'000)}, milliseconds(100'000), clock, seed);
+    (void)plan.begin_round();
+    pauses.insert(plan.begin_round()->count());
   }
   EXPECT_GT(pauses.size(), 10U);
 }
 
 TEST(RetryPlanTest, TheSameSeedGivesTheSamePauses) {
   base::ManualClock clock;
-  const RetryOptions options{.endpoints = 1};
-  RetryPlan a(options, 0, milliseconds(100'000), clock, kSeed);
-  RetryPlan b(options, 0, milliseconds(100'000), clock, kSeed);
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(a.next()->pause, b.next()->pause);
+  RetryPlan a({}, milliseconds(100'000), clock, kSeed);
+  RetryPlan b({}, milliseconds(100'000), clock, kSeed);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(a.begin_round(), b.begin_round());
 }
 
 TEST(RetryPlanTest, NothingBeginsAfterTheDeadline) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 1, .backoff_first = milliseconds(100)}, 0, milliseconds(1'000),
-                 clock, kSeed);
-  ASSERT_TRUE(plan.next().has_value());
+  RetryPlan plan({.backoff_first = milliseconds(100)}, milliseconds(1'000), clock, kSeed);
+  ASSERT_TRUE(plan.begin_round().has_value());
+  ASSERT_TRUE(plan.begin_attempt());
   clock.advance_ms(1'000);
-  EXPECT_FALSE(plan.next().has_value());
+  EXPECT_FALSE(plan.begin_attempt());
+  EXPECT_FALSE(plan.begin_round().has_value());
   EXPECT_EQ(plan.remaining().count(), 0);
 }
 
 TEST(RetryPlanTest, APauseThatWouldEndAfterTheDeadlineIsNotBegun) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 1, .backoff_first = milliseconds(500)}, 0, milliseconds(1'000),
-                 clock, kSeed);
-  ASSERT_TRUE(plan.next().has_value());
+  RetryPlan plan({.backoff_first = milliseconds(500)}, milliseconds(1'000), clock, kSeed);
+  ASSERT_TRUE(plan.begin_round().has_value());
   clock.advance_ms(900);
-  EXPECT_FALSE(plan.next().has_value());
+  EXPECT_FALSE(plan.begin_round().has_value());
 }
 
 TEST(RetryPlanTest, TheFirstAttemptIsMadeEvenWithoutTime) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 1}, 0, milliseconds(0), clock, kSeed);
-  EXPECT_TRUE(plan.next().has_value());
-  EXPECT_FALSE(plan.next().has_value());
+  RetryPlan plan({}, milliseconds(0), clock, kSeed);
+  EXPECT_TRUE(plan.begin_round().has_value());
+  EXPECT_TRUE(plan.begin_attempt());
+  EXPECT_FALSE(plan.begin_attempt());
 }
 
 TEST(RetryPlanTest, AnAttemptMayTakeAllTheTimeOfALoneEndpointAndAShareOtherwise) {
   base::ManualClock clock;
-  RetryPlan alone({.endpoints = 1}, 0, milliseconds(9'000), clock, kSeed);
-  EXPECT_EQ(alone.attempt_timeout().count(), 9'000);
-  RetryPlan several({.endpoints = 3}, 0, milliseconds(9'000), clock, kSeed);
-  EXPECT_EQ(several.attempt_timeout().count(), 3'000);
-  RetryPlan hurried({.endpoints = 3}, 0, milliseconds(600), clock, kSeed);
-  EXPECT_EQ(hurried.attempt_timeout().count(), 600);
+  const RetryPlan plan({}, milliseconds(9'000), clock, kSeed);
+  EXPECT_EQ(plan.attempt_timeout(1).count(), 9'000);
+  EXPECT_EQ(plan.attempt_timeout(3).count(), 3'000);
+  const RetryPlan hurried({}, milliseconds(600), clock, kSeed);
+  EXPECT_EQ(hurried.attempt_timeout(3).count(), 600);
 }
 
 TEST(RetryPlanTest, ALongPollGetsItsHoldOnTopOfEveryLimit) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 3, .hold = milliseconds(25'000)}, 0, milliseconds(9'000), clock,
-                 kSeed);
+  const RetryPlan plan({.hold = milliseconds(25'000)}, milliseconds(9'000), clock, kSeed);
   EXPECT_EQ(plan.remaining().count(), 34'000);
-  EXPECT_EQ(plan.attempt_timeout().count(), 28'000);
+  EXPECT_EQ(plan.attempt_timeout(3).count(), 28'000);
 }
 
 TEST(RetryPlanTest, TheWallClockMayJumpWithoutAnyEffect) {
   base::ManualClock clock;
-  RetryPlan plan({.endpoints = 1}, 0, milliseconds(5'000), clock, kSeed);
+  const RetryPlan plan({}, milliseconds(5'000), clock, kSeed);
   clock.jump_wall_ms(-3'600'000);
   EXPECT_EQ(plan.remaining().count(), 5'000);
 }

@@ -188,6 +188,117 @@ TEST_F(WatchTest, AStateRestoredToAnEarlierRevisionIsReadAnew) {
   EXPECT_EQ(seen.wait_for(2).back(), 5U);
 }
 
+// Two instances of one state: what they have is set apart, to let one lag behind.
+class LaggingTest : public ClientFixture {
+ protected:
+  struct Instance {
+    std::uint64_t revision = 0;
+    std::uint64_t version = 0;
+  };
+
+  void add_two(Instance first, Instance second) {
+    states_ = {first, second};
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      add_server([this, i](const FakeRequest& request) { return answer(i, request); });
+    }
+    introduce_all(servers_.front()->endpoint());
+  }
+
+  void set(std::size_t instance, Instance state) {
+    const std::lock_guard lock(mutex_);
+    states_[instance] = state;
+  }
+
+  FakeAnswer answer(std::size_t instance, const FakeRequest& request) {
+    Instance state;
+    {
+      const std::lock_guard lock(mutex_);
+      const bool local = request.target.find("consistency=local") != std::string::npos;
+      state = states_[local ? instance : leading_.load()];
+    }
+    FakeAnswer answer;
+    answer.message.fields = {{"version", std::to_string(state.version)},
+                             {"revision", std::to_string(state.revision)}};
+    const std::size_t at = request.target.find("after=");
+    if (at == std::string::npos) {
+      answer.message.body = "{}";
+      return answer;
+    }
+    const std::uint64_t after = std::stoull(request.target.substr(at + 6));
+    if (after == state.revision) servers_[instance]->hold(50);
+    if (request.target.starts_with("/v1/rules/")) {
+      base::RuleSet rules;
+      rules.revision = state.revision;
+      rules.full = after == 0 || after > state.revision;  // "from the future"
+      rules.digest = "0000000000000000";
+      answer.message.body = wire::encode(rules);
+      return answer;
+    }
+    wire::ChangeList list;
+    list.revision = state.revision;
+    if (after > state.revision) {
+      return error_answer({base::ErrorCode::not_found, "compacted", "ahead of this history"});
+    }
+    if (after < state.revision) list.changes.push_back({state.revision, 1, 1, "x", "config/c", ""});
+    answer.message.body = wire::encode(list);
+    return answer;
+  }
+
+  std::mutex mutex_;
+  std::vector<Instance> states_;
+  std::atomic<std::size_t> leading_ = 0;
+};
+
+TEST_F(LaggingTest, AWatchDoesNotGoBackWhenItMovesToAnInstanceThatLags) {
+  add_two({100, 7}, {90, 6});
+  const auto client = open();
+  Collected<std::uint64_t> versions;
+  Collected<std::uint64_t> rules;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { versions.add(config.version); });
+  const auto stream =
+      client->follow_rules(0, [&](const base::RuleSet& set) { rules.add(set.revision); });
+  EXPECT_EQ(versions.wait_for(1), std::vector<std::uint64_t>({7}));
+  EXPECT_EQ(rules.wait_for(1), std::vector<std::uint64_t>({100}));
+  leading_ = 1;
+  servers_.front()->inject(std::vector<Fault>(1'000, Fault::unavailable));
+  servers_.back()->inject(std::vector<Fault>(3, Fault::unavailable));
+  std::this_thread::sleep_for(milliseconds(300));
+  set(1, {120, 8});
+  EXPECT_EQ(versions.wait_for(2), std::vector<std::uint64_t>({7, 8}));
+  for (const std::uint64_t revision : rules.wait_for(1)) EXPECT_GE(revision, 100U);
+}
+
+TEST_F(LaggingTest, WhatTheNearInstanceHasNotSeenTheLeaderIsAskedFor) {
+  add_two({100, 7}, {100, 7});
+  auto near = options();
+  near.endpoints = {servers_[1]->endpoint(), servers_[0]->endpoint()};
+  near.reads = etcd_client::Consistency::local;
+  const auto client = open(near);
+  set(1, {90, 6});
+  const auto rules = client->rules_since(95, milliseconds(0));
+  ASSERT_TRUE(rules.ok()) << rules.error().message;
+  EXPECT_EQ(rules->revision, 100U);
+  EXPECT_FALSE(rules->full);
+}
+
+TEST_F(LaggingTest, AStateThatWasReallyRestoredIsTakenOnTheLeadersWord) {
+  add_two({100, 7}, {100, 7});
+  const auto client = open();
+  Collected<std::uint64_t> versions;
+  Collected<std::uint64_t> rules;
+  const auto watch = client->watch_config(
+      "sniffer", [&](const base::ConfigVersion& config) { versions.add(config.version); });
+  const auto stream =
+      client->follow_rules(0, [&](const base::RuleSet& set) { rules.add(set.revision); });
+  (void)versions.wait_for(1);
+  (void)rules.wait_for(1);
+  set(0, {20, 5});
+  set(1, {20, 5});
+  EXPECT_EQ(versions.wait_for(2), std::vector<std::uint64_t>({7, 5}));
+  EXPECT_EQ(rules.wait_for(2).back(), 20U);
+}
+
 TEST_F(WatchTest, EndingAWatchInterruptsItsLongPollAtOnce) {
   add_state_server();
   put_version(1);

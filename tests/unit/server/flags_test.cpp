@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -74,9 +75,45 @@ TEST(FlagsTest, WhatCannotBeIsAUsageError) {
   }
 }
 
-TEST(FlagsTest, PeersAreUnderstoodAndRefusedBecauseNothingReplicatesYet) {
-  EXPECT_EQ(parse({"--peers", "localhost:2380,localhost:2381"}).exit_code, kExitUsage);
+std::vector<std::string> members_of(const ServerFlags& flags) {
+  std::vector<std::string> members = flags.options.replica.initial_members;
+  std::sort(members.begin(), members.end());
+  return members;
+}
+
+TEST(FlagsTest, PeersAndTheInstanceItselfAreTheFirstMembers) {
+  const ServerFlags flags = parse({"--port", "2379", "--peers", "localhost:2380,localhost:2381"});
+  EXPECT_EQ(flags.exit_code, -1);
+  EXPECT_EQ(flags.options.replica.self, "localhost:2379");
+  const std::vector<std::string> three = {"localhost:2379", "localhost:2380", "localhost:2381"};
+  EXPECT_EQ(members_of(flags), three);
+  // Naming oneself among the peers changes nothing.
+  EXPECT_EQ(members_of(parse(
+                {"--port", "2379", "--peers", "localhost:2379,localhost:2380,localhost:2381"})),
+            three);
   EXPECT_EQ(parse({"--peers", "nonsense"}).exit_code, kExitUsage);
+}
+
+TEST(FlagsTest, AnInstanceIsCalledAsItsPeersAreOnOneHostAndSaysItsNameElsewhere) {
+  EXPECT_EQ(parse({"--port", "2379", "--peers", "127.0.0.1:2380"}).options.replica.self,
+            "127.0.0.1:2379");
+  EXPECT_EQ(parse({"--peers", "10.0.0.2:2379"}).exit_code, kExitUsage);
+  EXPECT_EQ(
+      parse({"--peers", "10.0.0.2:2379", "--advertise", "10.0.0.1:2379"}).options.replica.self,
+      "10.0.0.1:2379");
+  EXPECT_EQ(parse({"--peers", "10.0.0.2:2379", "--advertise", "nonsense"}).exit_code, kExitUsage);
+}
+
+TEST(FlagsTest, WhoJoinsIsNoMemberYet) {
+  const ServerFlags flags = parse({"--port", "2382", "--join", "--peers", "localhost:2379"});
+  EXPECT_EQ(members_of(flags), std::vector<std::string>{"localhost:2379"});
+  EXPECT_EQ(parse({"--join"}).exit_code, kExitUsage);
+}
+
+TEST(FlagsTest, TimesOfTheProtocolAreCheckedAgainstEachOther) {
+  EXPECT_EQ(parse({"--election-timeout", "2s"}).options.replica.settings.election_timeout_ms,
+            2'000);
+  EXPECT_EQ(parse({"--ping-interval", "500ms"}).exit_code, kExitUsage);
 }
 
 TEST(FlagsTest, HelpAndVersionEndWell) {

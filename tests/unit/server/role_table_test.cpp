@@ -36,10 +36,14 @@ TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
   EXPECT_EQ(verbs_of(Role::ml_detector), detector);
   std::set<Verb> rag = agent;
   rag.insert({Verb::rules_read, Verb::detections_read, Verb::changes_read, Verb::audit_read,
-              Verb::config_list, Verb::applied_read});
+              Verb::config_list, Verb::applied_read, Verb::cluster_read});
   EXPECT_EQ(verbs_of(Role::rag), rag);
-  EXPECT_EQ(verbs_of(Role::peer), std::set<Verb>{Verb::status_read});
-  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs);
+  // A backup is the snapshot that a peer takes.
+  EXPECT_EQ(verbs_of(Role::peer),
+            (std::set<Verb>{Verb::status_read, Verb::backup, Verb::replicate}));
+  // All but what instances do among themselves.
+  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs - 1);
+  EXPECT_EQ(reach(Role::operator_, Verb::replicate), Reach::none);
 }
 
 TEST(RoleTableTest, OnlyAnOperatorReachesBeyondItsOwnComponentInWrites) {
@@ -61,7 +65,9 @@ TEST(RoleTableTest, NoAgentManagesCredentialsBackupsOrAllowRules) {
   for (const Verb verb : {Verb::tokens_manage, Verb::identities_manage, Verb::backup, Verb::verify,
                           Verb::component_remove, Verb::config_manage, Verb::rules_allow}) {
     for (const Role role : kAllRoles) {
-      const Reach expected = role == Role::operator_ ? Reach::any : Reach::none;
+      // Servers are no agents: they take a backup of each other as a snapshot.
+      const bool may = role == Role::operator_ || (role == Role::peer && verb == Verb::backup);
+      const Reach expected = may ? Reach::any : Reach::none;
       EXPECT_EQ(reach(role, verb), expected) << base::to_string(role) << " " << to_string(verb);
     }
   }

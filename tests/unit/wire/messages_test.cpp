@@ -34,8 +34,21 @@ TEST(MessagesTest, HandshakePayloadsRoundTrip) {
   EXPECT_EQ(welcome->node_id, "n1");
   EXPECT_EQ(welcome->role, base::Role::ml_detector);
   EXPECT_EQ(welcome->session_idle_ms, 60'000);
+  EXPECT_TRUE(welcome->endpoints.empty()) << "an older server names none";
+  EXPECT_TRUE(welcome->leader.empty());
   EXPECT_EQ(problem_of(decode_welcome(R"({"node_id":"n","role":"king"})")).substr(0, 21),
             "'role' must be a role");
+}
+
+TEST(MessagesTest, AWelcomeNamesTheOtherInstancesAndTheLeader) {
+  HandshakeWelcome welcome{"n1", base::Role::rag, "s/1", 60'000, {"a:1", "b:2"}, "b:2"};
+  const auto back = decode_welcome(encode(welcome));
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->endpoints, welcome.endpoints);
+  EXPECT_EQ(back->leader, "b:2");
+  welcome.endpoints.assign(kWelcomeEndpointsMax + 1, "a:1");
+  EXPECT_EQ(problem_of(decode_welcome(encode(welcome))),
+            "'endpoints' must be a list of at most 32 texts");
 }
 
 TEST(MessagesTest, RegisterAndUnregisterRoundTrip) {

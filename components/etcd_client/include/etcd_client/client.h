@@ -2,6 +2,12 @@
 // and watch configuration, follow rules, report detections: sealed, with failover over all
 // endpoints.
 //
+// One live endpoint is enough: each handshake names all instances of the cluster and its leader,
+// and the client goes on with them when the configured ones are gone. Writes and reads that only
+// the leader can answer go to the leader; what any instance may answer goes to the one that
+// answered last. An election is waited for, within the deadline. Watches never go back: what an
+// instance says that lags behind is not taken for news.
+//
 // Threads: a Client may be used from any thread at once; calls block. Watches and the heartbeat
 // run on threads that the Client owns; their callbacks come from those threads, one at a time for
 // each watch, and must not destroy the Client. The destructor stops and joins them.
@@ -29,9 +35,32 @@ namespace mlguard::etcd_client {
 
 using std::chrono::milliseconds;
 
+// What a read may answer.
+enum class Consistency {
+  linearizable,  // Everything acknowledged before the read began; needs a majority.
+  leader,        // The leader's state, without asking the others whether it still leads.
+  local,         // What the instance asked has: it may lag, or show what is not committed yet.
+};
+
+// When a write is acknowledged.
+enum class Ack {
+  quorum,  // A majority has it durably: it survives whatever one instance suffers.
+  leader,  // The leader has it: faster, and may lose a merge if the leader dies at once.
+};
+
+enum class Discovery {
+  members,  // Learn the cluster's other instances from each handshake.
+  fixed,    // Talk to the configured endpoints only, to hear what just these say.
+};
+
 struct ClientOptions {
   // "host:port" or "http://host:port"; at least one. Any of them may be down.
   std::vector<std::string> endpoints = {"localhost:2379"};
+  Discovery discovery = Discovery::members;
+  // Of all reads but watches and follow_rules(), which are local: they need no leader, and cannot
+  // go back.
+  Consistency reads = Consistency::linearizable;
+  Ack writes = Ack::quorum;
   // The credential file made by enrol(), or a server's operator.key.
   std::string credential_path;
   // What the server logs: "sniffer/0.1.0".
@@ -100,7 +129,7 @@ class Client {
 
   virtual base::Result<PutResult> put_config(std::string_view component, std::string_view document,
                                              const PutOptions& options = {}) = 0;
-  // version 0: the active one.
+  // version 0: the active one. With local reads, what is not found is asked of the leader, too.
   virtual base::Result<base::ConfigVersion> get_config(std::string_view component,
                                                        std::uint64_t version = 0) = 0;
   virtual base::Result<std::vector<base::ConfigVersion>> config_history(
@@ -115,7 +144,8 @@ class Client {
   virtual base::Result<std::vector<std::string>> put_rules(
       const std::vector<base::Rule>& rules) = 0;
   virtual base::Status remove_rule(std::string_view id) = 0;
-  // One poll: at once when `after` is behind, else when something changes or after `wait`.
+  // One poll: at once when `after` is behind, else when something changes or after `wait`. A
+  // revision below `after` means that the whole state was restored to an earlier one.
   virtual base::Result<base::RuleSet> rules_since(std::uint64_t after, milliseconds wait) = 0;
   // Follows for good: a full set first, then deltas; full again after a gap.
   virtual std::unique_ptr<Subscription> follow_rules(
@@ -124,7 +154,8 @@ class Client {
   virtual base::Status put_detections(const std::vector<base::Detection>& detections) = 0;
   virtual base::Status report_applied(const base::Applied& applied) = 0;
 
-  // Any sealed request. A status of 400 and above is a response here, not an Error.
+  // Any sealed request. A status of 400 and above is a response here, not an Error. ClientOptions'
+  // `reads` and `writes` hold here, too, unless the target's query says otherwise.
   virtual base::Result<RawResponse> call(const RawRequest& request) = 0;
 
   // Breaks off all calls in progress and makes later ones fail at once (unavailable /
