@@ -68,8 +68,8 @@ TEST_F(RestoreE2eTest, AnEarlierStateComesBackAsANewInstance) {
   ASSERT_EQ(done.exit.code, 0) << done.out << done.err;
   EXPECT_TRUE(contains(done.out, "restored  revision " + revision + " of 20")) << done.out;
   // The next command to type, as it is printed.
-  EXPECT_TRUE(contains(done.out, "etcd-server --port 2379 --data-dir " + new_dir() +
-                                     " --cluster-key " + key_file()))
+  EXPECT_TRUE(contains(
+      done.out, "etcd-server --port 2379 --data-dir " + new_dir() + " --cluster-key " + key_file()))
       << done.out;
 
   support::ServerSettings settings;
@@ -80,8 +80,7 @@ TEST_F(RestoreE2eTest, AnEarlierStateComesBackAsANewInstance) {
   ASSERT_TRUE(started.ok()) << started.error().message;
   const CommandResult verified = support::ml_guard(restored, {"verify"});
   EXPECT_EQ(verified.exit.code, 0) << verified.out << verified.err;
-  EXPECT_EQ(support::ml_guard(restored, {"config", "get", "sniffer"}).out,
-            config_document(500, 1));
+  EXPECT_EQ(support::ml_guard(restored, {"config", "get", "sniffer"}).out, config_document(500, 1));
   EXPECT_TRUE(contains(support::ml_guard(restored, {"rules", "list"}).out, "192.0.2.7"));
   EXPECT_EQ(support::ml_guard(restored, {"config", "put", "sniffer", "-"}, "{}").exit.code, 0);
 }
