@@ -39,7 +39,12 @@ base::Result<std::string> adopt_database(const std::string& path) {
   return guarded("writing", path, [&]() -> base::Result<std::string> {
     Connection db(path, OpenMode::create, kBusyMs);
     std::string node_id = base::random_hex(kNodeIdBytes);
-    db.run("UPDATE node_state SET node_id = ?, voted_for = '' WHERE id = 1", node_id);
+    db.execute("BEGIN IMMEDIATE");
+    db.run(
+        "UPDATE node_state SET node_id = ?, voted_for = '', committed = revision, initial_members "
+        "= '' WHERE id = 1",
+        node_id);
+    db.execute("DELETE FROM set_aside; DELETE FROM peer; COMMIT");
     return node_id;
   });
 }

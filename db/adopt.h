@@ -23,8 +23,10 @@ struct DatabaseFacts {
 // Errors: io; corrupt / "database_corrupt" when it is no database of ours.
 base::Result<DatabaseFacts> inspect_database(const std::string& path);
 
-// A copy must not go by the name of the node it was taken from, nor vote as it did: it gets a
-// random node id, which is returned, and no vote. History, rows and term stay.
+// A copy must not go by the name of the node it was taken from, vote as it did, know its peers by
+// their ids, or merge what that node had set aside. It gets a random node id, which is returned,
+// and all its history counts as committed. History, rows and term stay. REQUIRES: the schema is the
+// latest (SqliteStore has opened it).
 base::Result<std::string> adopt_database(const std::string& path);
 
 }  // namespace mlguard::db

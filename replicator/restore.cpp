@@ -78,12 +78,14 @@ class Restoration {
     const db::StoreState& state = store_->state();
     return {state.revision, state.last_term, state.digest};
   }
+  Generations generations() const { return {.min = generation_, .max = generation_}; }
   bool wants_more() const {
     return !options_.to_revision || store_->state().revision < *options_.to_revision;
   }
   Status apply(const std::vector<Entry>& entries);
   Status explain_end(const Continuation& next) const;
   bool is_end() const;
+  Status settle_members();
   Result<db::VerifyReport> verify();
 
   const RestoreOptions& options_;
@@ -112,8 +114,7 @@ Status Restoration::begin(const FileHeader& snapshot) {
 
 Status Restoration::go_on() {
   while (wants_more()) {
-    const Continuation next =
-        continue_from(folder_, position(), {.min = generation_, .max = generation_});
+    const Continuation next = continue_from(folder_, position(), generations());
     if (!next.segment) {
       if (!options_.to_revision && next.problems.empty() && is_end()) return {};
       return explain_end(next);
@@ -163,16 +164,31 @@ Status Restoration::explain_end(const Continuation& next) const {
                  folder_.path() + " ends before revision " + std::to_string(*options_.to_revision) +
                      highest + hint_of_replaced(folder_)};
   }
-  std::string following;
-  for (const FileName& name : folder_.segments()) {
-    if (name.first <= reached + 1) continue;
-    following = " (the next there is " + name.text() + ")";
-    break;
+  // What would go on may also be of a kind that no name tells, a snapshot that cannot be read.
+  Error missing = gap_after(folder_, reached, generations())
+                      .value_or(Error{ErrorCode::not_found, "segment_missing",
+                                      "nothing readable in " + folder_.path() +
+                                          " goes on from revision " + std::to_string(reached)});
+  missing.message += ", or restore less" + highest;
+  return missing;
+}
+
+Status Restoration::settle_members() {
+  if (store_->membership().revision == 0) return {};  // As named at the start.
+  const std::vector<db::ClusterMember> only = {{options_.only_member, true}};
+  if (!options_.only_member.empty() && store_->membership().members != only) {
+    if (Status begun = store_->begin_group(); !begun.ok()) return begun;
+    const auto changed = store_->set_members(only, "restore");
+    if (!changed.ok()) {
+      store_->roll_back_group();
+      return changed.error();
+    }
+    if (Status committed = store_->commit_group(); !committed.ok()) return committed;
   }
-  return Error{ErrorCode::not_found, "segment_missing",
-               "the segment that begins with revision " + std::to_string(reached + 1) +
-                   " is missing in " + folder_.path() + following +
-                   "; copy it there again, or restore less" + highest};
+  for (const db::ClusterMember& member : store_->membership().members) {
+    report_.members.push_back(member.address);
+  }
+  return {};
 }
 
 Result<db::VerifyReport> Restoration::verify() {
@@ -187,10 +203,11 @@ Result<db::VerifyReport> Restoration::verify() {
 }
 
 Result<RestoreReport> Restoration::finish() {
+  if (Status set = store_->set_hard_state(position().term, ""); !set.ok()) return set.error();
+  if (Status settled = settle_members(); !settled.ok()) return settled.error();
   const auto verified = verify();
   if (!verified.ok()) return verified.error();
   const Position at = position();
-  if (Status set = store_->set_hard_state(at.term, ""); !set.ok()) return set.error();
   store_.reset();
   const auto node_id = db::adopt_database(partial());
   if (!node_id.ok()) return node_id.error();
@@ -254,18 +271,9 @@ Error nothing_usable(ShippingFolder& folder, const RestoreOptions& options) {
               std::to_string(oldest) + hint_of_replaced(folder)};
 }
 
-}  // namespace
-
-Result<RestoreReport> restore(const RestoreOptions& options, const ShippingKey& key,
-                              base::Clock& clock) {
-  if (Status free = check_data_dir(options.data_dir); !free.ok()) return free.error();
-  ShippingFolder folder(options.from, key);
-  if (Status scanned = folder.scan(); !scanned.ok()) return scanned.error();
-  const std::vector<FileHeader> snapshots = usable_snapshots(folder, options);
-  if (snapshots.empty()) return nothing_usable(folder, options);
-  if (Status made = base::make_folders(options.data_dir, kFolderMode); !made.ok()) {
-    return made.error();
-  }
+Result<RestoreReport> restore_from(const std::vector<FileHeader>& snapshots,
+                                   const RestoreOptions& options, ShippingFolder& folder,
+                                   base::Clock& clock) {
   Restoration restoration(options, folder, clock);
   Status begun;
   for (const FileHeader& snapshot : snapshots) {
@@ -275,6 +283,29 @@ Result<RestoreReport> restore(const RestoreOptions& options, const ShippingKey& 
   if (!begun.ok()) return begun.error();
   if (Status gone_on = restoration.go_on(); !gone_on.ok()) return gone_on.error();
   return restoration.finish();
+}
+
+}  // namespace
+
+Result<RestoreReport> restore(const RestoreOptions& options, const ShippingKey& key,
+                              base::Clock& clock) {
+  if (!options.only_member.empty()) {
+    const Status proper = check_members({{options.only_member, MemberKind::voter}});
+    if (!proper.ok())
+      return Error{ErrorCode::invalid_argument, "invalid_member", proper.error().message};
+  }
+  if (Status free = check_data_dir(options.data_dir); !free.ok()) return free.error();
+  ShippingFolder folder(options.from, key);
+  if (Status scanned = folder.scan(); !scanned.ok()) return scanned.error();
+  const std::vector<FileHeader> snapshots = usable_snapshots(folder, options);
+  if (snapshots.empty()) return nothing_usable(folder, options);
+  const bool was_there = exists(options.data_dir);
+  if (Status made = base::make_folders(options.data_dir, kFolderMode); !made.ok()) {
+    return made.error();
+  }
+  Result<RestoreReport> report = restore_from(snapshots, options, folder, clock);
+  if (!report.ok() && !was_there) ::rmdir(options.data_dir.c_str());
+  return report;
 }
 
 // ---- What can be restored ------------------------------------------------------------------
@@ -287,7 +318,7 @@ void extend(RestorableRange& range, ShippingFolder& folder, std::uint64_t genera
   while (true) {
     Continuation next = continue_from(folder, range.last, {.min = generation, .max = generation});
     std::move(next.problems.begin(), next.problems.end(), std::back_inserter(problems));
-    if (!next.segment) return;
+    if (!next.segment) break;
     range.last = end_of(next.segment->header);
     range.last_time_ms = next.segment->header.time_ms;
   }
@@ -308,6 +339,11 @@ RestorableGeneration ranges_of(ShippingFolder& folder, std::uint64_t generation,
     }
     result.ranges.back().snapshots.push_back(snapshot);
     extend(result.ranges.back(), folder, generation, problems);
+  }
+  for (const RestorableRange& range : result.ranges) {
+    const auto missing =
+        gap_after(folder, range.last.revision, {.min = generation, .max = generation});
+    if (missing) problems.push_back(*missing);
   }
   return result;
 }

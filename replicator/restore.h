@@ -19,10 +19,13 @@ struct RestoreOptions {
   std::string from;
   std::optional<Revision> to_revision;  // None: the last there is.
   std::string data_dir;                 // Made when absent; holds no database yet.
+  // Where the history itself says who takes part (after a member was added or removed), one entry
+  // more makes this address ("host:port") the only member. Empty: members stay as they were.
+  std::string only_member;
 };
 
 struct RestoreReport {
-  Revision revision = 0;
+  Revision revision = 0;  // The one that was asked for, or the one that `only_member` added.
   Term term = 0;
   std::int64_t time_ms = 0;  // When that revision was written; 0: not known.
   std::uint64_t rows = 0;
@@ -33,6 +36,8 @@ struct RestoreReport {
   std::string database;               // Its path.
   std::string snapshot;               // The file it began with.
   std::uint64_t segments = 0;         // Applied after that.
+  // Who takes part, as the history says; empty: whoever is named when the instance is started.
+  std::vector<std::string> members;
 };
 
 // All or nothing: an error leaves no database behind. Errors, each with what to do:
@@ -41,6 +46,7 @@ struct RestoreReport {
 //   not_found / "beyond_shipped"      it ends before that revision
 //   not_found / "segment_missing", or what the damaged file is refused for (sealed_file.h): names
 //     the file and the highest revision that can be restored
+//   invalid_argument / "invalid_member"
 //   corrupt / "restore_mismatch"      the result does not verify
 base::Result<RestoreReport> restore(const RestoreOptions& options, const ShippingKey& key,
                                     base::Clock& clock);

@@ -196,14 +196,9 @@ std::optional<Error> SegmentFollower::explain(const Position& at, Relation relat
     const auto header = folder_.header(name);
     if (!newest && !header.ok()) return header.error();
   }
-  for (const FileName& name : folder_.segments()) {
-    if (name.first <= at.revision + 1) continue;
-    const auto header = folder_.header(name);
-    if (!header.ok() || header->generation < generation) continue;
-    return Error{ErrorCode::not_found, "segment_missing",
-                 "the segment that begins with revision " + std::to_string(at.revision + 1) +
-                     " is missing in " + options_.folder + ": the next there is " + name.text() +
-                     "; copy it there again, or wait for the next snapshot"};
+  if (auto missing = gap_after(folder_, at.revision, {.min = generation})) {
+    missing->message += ", or wait for the next snapshot";
+    return missing;
   }
   if (newest && newest->revision == at.revision) return std::nullopt;
   return Error{ErrorCode::unavailable, "folder_behind",

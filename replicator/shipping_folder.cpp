@@ -205,4 +205,20 @@ Continuation continue_from(ShippingFolder& folder, const Position& at, Generatio
   return result;
 }
 
+std::optional<Error> gap_after(ShippingFolder& folder, Revision revision, Generations generations) {
+  for (const FileName& name : folder.segments()) {
+    if (name.last <= revision) continue;
+    const auto header = folder.header(name);
+    // It is there, and refused for a reason of its own.
+    if (!header.ok() && name.first <= revision + 1) return std::nullopt;
+    if (!header.ok() || !generations.holds(header->generation)) continue;
+    if (name.first <= revision + 1) return std::nullopt;
+    return Error{ErrorCode::not_found, "segment_missing",
+                 "the segment that begins with revision " + std::to_string(revision + 1) +
+                     " is missing in " + folder.path() + ": the next there is " + name.text() +
+                     "; copy it there again"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace mlguard::replicator

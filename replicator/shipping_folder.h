@@ -94,4 +94,9 @@ struct Continuation {
 // The segment that goes on from `at`, the longest if there are several.
 Continuation continue_from(ShippingFolder& folder, const Position& at, Generations generations);
 
+// not_found / "segment_missing" when there are segments later than the one that would go on from
+// `revision`; nullopt when nothing is missing.
+std::optional<base::Error> gap_after(ShippingFolder& folder, Revision revision,
+                                     Generations generations);
+
 }  // namespace mlguard::replicator

@@ -26,6 +26,7 @@ struct Typed {
   std::optional<std::uint64_t> to_revision;
   std::string data_dir;
   std::string cluster_key;
+  std::string only_member;
   bool list = false;
   bool json = false;
 };
@@ -42,6 +43,9 @@ void describe(CLI::App& app, Typed& typed) {
                  "The key of the cluster that shipped it [" + base::state_home() + "/" +
                      wire::kClusterKeyFile + "]")
       ->type_name("FILE");
+  app.add_option("--only-member", typed.only_member,
+                 "Where the state names members: make this one the only one")
+      ->type_name("HOST:PORT");
   app.add_flag("--list", typed.list, "Only show which revisions can be restored");
   app.add_flag("--json", typed.json, "For programs");
 }
@@ -60,6 +64,22 @@ Result<wire::ClusterKey> load_key(const std::string& path) {
 
 // ---- restore -------------------------------------------------------------------------------
 
+std::string port_of(const Typed& typed) {
+  const std::size_t colon = typed.only_member.rfind(':');
+  return colon == std::string::npos ? std::to_string(kDefaultPort)
+                                    : typed.only_member.substr(colon + 1);
+}
+
+void print_members(const replicator::RestoreReport& report, std::ostream& out) {
+  if (report.members.empty()) return;
+  std::string names;
+  for (const std::string& member : report.members) names += (names.empty() ? "" : ", ") + member;
+  out << "members   " << names << "\n";
+  if (report.members.size() == 1) return;
+  out << "          It waits for a majority of them: restore this revision for each and start\n"
+         "          them, or restore again with --only-member HOST:PORT.\n";
+}
+
 void print_report(const replicator::RestoreReport& report, const Typed& typed,
                   const std::string& key_path, std::ostream& out) {
   out << "restored  revision " << report.revision << " of " << time_or_unknown(report.time_ms)
@@ -68,8 +88,9 @@ void print_report(const replicator::RestoreReport& report, const Typed& typed,
       << "\nhistory   " << report.entries_checked
       << " entries, each digest recomputed: " << report.digest << "\nrows      " << report.rows
       << " rows, each hashed; their sum is the state digest\ndigest    " << report.state_digest
-      << "\ninto      " << report.database << ", node " << report.node_id
-      << "\n\nStart it:\n  etcd-server --port " << kDefaultPort << " --data-dir " << typed.data_dir
+      << "\ninto      " << report.database << ", node " << report.node_id << "\n";
+  print_members(report, out);
+  out << "\nStart it:\n  etcd-server --port " << port_of(typed) << " --data-dir " << typed.data_dir
       << " --cluster-key " << key_path << "\nand look at it:\n  ml-guard verify\n";
 }
 
@@ -84,13 +105,15 @@ nlohmann::ordered_json json_of(const replicator::RestoreReport& report) {
           {"node", report.node_id},
           {"database", report.database},
           {"snapshot", report.snapshot},
-          {"segments", report.segments}};
+          {"segments", report.segments},
+          {"members", report.members}};
 }
 
 Result<int> run_restore(const Typed& typed, const wire::ClusterKey& key,
                         const std::string& key_path, std::ostream& out) {
   base::SystemClock clock;
-  const replicator::RestoreOptions options{typed.from, typed.to_revision, typed.data_dir};
+  const replicator::RestoreOptions options{typed.from, typed.to_revision, typed.data_dir,
+                                           typed.only_member};
   const auto report = replicator::restore(options, replicator::ShippingKey::of(key), clock);
   if (!report.ok()) return report.error();
   if (typed.json) {

@@ -26,6 +26,7 @@ struct Options {
   std::optional<std::uint64_t> to_revision;
   std::string data_dir;
   std::string cluster_key;
+  std::string only_member;
   bool list = false;
 };
 
@@ -38,6 +39,7 @@ std::vector<std::string> server_arguments(const Context& context, const Options&
   if (options.to_revision) add("--to-revision", std::to_string(*options.to_revision));
   add("--data-dir", options.data_dir);
   add("--cluster-key", options.cluster_key);
+  add("--only-member", options.only_member);
   if (options.list) words.emplace_back("--list");
   if (context.json()) words.emplace_back("--json");
   return words;
@@ -91,6 +93,9 @@ void define_restore(CLI::App& app, Context& context) {
       ->type_name("DIR");
   app.add_option("--cluster-key", options->cluster_key, "The key of the cluster that shipped it")
       ->type_name("FILE");
+  app.add_option("--only-member", options->only_member,
+                 "Where the state names members: make this one the only one")
+      ->type_name("HOST:PORT");
   app.add_flag("--list", options->list, "Only show which revisions can be restored");
   set_examples(app, {"restore --from /srv/shipped --list",
                      "restore --from /srv/shipped --to-revision 42 --data-dir /srv/new"});

@@ -72,7 +72,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, mode_t mode) {
   constexpr std::size_t kSuffixBytes = 8;
   std::string temporary = path + std::string(kTemporaryMark) + random_hex(kSuffixBytes);
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!fd.valid()) return errno_error("could not create", temporary, errno);
+  if (!fd.valid()) return errno_error("could not create", path, errno);
   return AtomicFile(path, std::move(temporary), std::move(fd));
 }
 
@@ -81,11 +81,12 @@ AtomicFile::~AtomicFile() {
 }
 
 Status AtomicFile::append(std::string_view bytes) {
-  return write_all(fd_.get(), bytes, temporary_);
+  // Named by what it is to become: a temporary has another name each time.
+  return write_all(fd_.get(), bytes, path_);
 }
 
 Status AtomicFile::sync() {
-  if (::fsync(fd_.get()) != 0) return errno_error("could not sync", temporary_, errno);
+  if (::fsync(fd_.get()) != 0) return errno_error("could not sync", path_, errno);
   return {};
 }
 

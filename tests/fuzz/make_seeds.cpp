@@ -5,7 +5,11 @@
 #include <iostream>
 
 #include "base/ids.h"
+#include "db/entry_codec.h"
+#include "db/row_image.h"
+#include "replicator/segment.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_shipping.h"
 #include "wire/api_error.h"
 #include "wire/cluster_messages.h"
 #include "wire/credentials.h"
@@ -187,6 +191,47 @@ void json() {
   seed("check_json", "mark", "\xef\xbb\xbf{}");
 }
 
+void entries() {
+  std::string images;
+  db::ImageWriter image(images);
+  image.begin(db::ImageKind::row, db::table_of(db::TableId::config_active));
+  image.text("sniffer");
+  image.integer(300);
+  image.integer(5);
+  image.text("n1");
+  image.integer(0);
+  image.begin(db::ImageKind::purge, db::table_of(db::TableId::rule));
+  image.text("r-1");
+  db::LogEntry entry;
+  entry.hlc = 0x0123456789ab0001;
+  entry.author = "operator";
+  entry.resource = "config/sniffer";
+  entry.rows = images;
+  entry.compare_and_set = true;
+  const std::string whole = db::encode_payload(entry);
+  seed("entry_payload", "whole", whole);
+  seed("entry_payload", "cut", whole.substr(0, whole.size() - 3));
+  seed("entry_payload", "empty", db::encode_payload({}));
+  seed("entry_payload", "newer", '\x02' + whole.substr(1));
+}
+
+// The first byte chooses: a file, a segment's content, or damage to a good one.
+void segments() {
+  std::string content;
+  for (const replicator::Entry& entry : fuzz::sample_entries()) {
+    replicator::append_entry(entry, content);
+  }
+  const std::string& file = fuzz::good_segment();
+  seed("segment", "file-header-only", '\0' + file.substr(0, replicator::kSealedHeaderBytes));
+  seed("segment", "file-whole", '\0' + file);
+  seed("segment", "file-empty", std::string(1, '\0'));
+  seed("segment", "content", '\1' + content);
+  seed("segment", "content-cut", '\1' + content.substr(0, content.size() / 2));
+  seed("segment", "content-gap", '\1' + content + content);
+  seed("segment", "damage-flip", std::string("\2\0\0\0\0\x40\3", 7));
+  seed("segment", "damage-cut", std::string("\2\1\0\0\0\x99", 6));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -200,5 +245,7 @@ int main(int argc, char** argv) {
   messages();
   secrets();
   json();
+  entries();
+  segments();
   return 0;
 }

@@ -40,16 +40,10 @@ inline Position position_of(const db::SqliteStore& store) {
 
 inline base::Result<std::optional<Position>> position_in(db::SqliteStore& store,
                                                          Revision revision) {
-  const db::StoreState& state = store.state();
-  if (revision == state.log_base_revision) {
-    return std::optional<Position>({revision, state.log_base_term, state.log_base_digest});
-  }
-  if (revision < state.log_base_revision || revision > state.revision) {
-    return std::optional<Position>();
-  }
-  auto entries = store.entries_after(revision - 1, 1, 0);
-  if (!entries.ok()) return entries.error();
-  return std::optional<Position>(replicator::position_of(entry_of(entries->front())));
+  const auto found = store.position_at(revision);
+  if (!found.ok()) return found.error();
+  if (!*found) return std::optional<Position>();
+  return std::optional<Position>({(*found)->revision, (*found)->term, (*found)->digest});
 }
 
 // A store that ships. Everything in it is committed unless `committed_max` says otherwise.
