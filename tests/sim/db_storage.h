@@ -1,5 +1,5 @@
-// Storage over the real store: SQLite files in a folder of its own, snapshots by backup. What the
-// simulator found here stands in docs/replication.md. One thread.
+// Storage over the real store: SQLite files in a folder of its own, snapshots by backup and
+// install. What the simulator found here stands in docs/replication.md. One thread.
 //
 // A key is a component's configuration, a put is a new version of it; the document holds the value
 // and the request, so that the oracle can tell writes apart.
