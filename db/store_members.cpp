@@ -38,6 +38,7 @@ Status check_addresses(std::vector<std::string> addresses) {
 
 Status check_members(const std::vector<ClusterMember>& members) {
   std::vector<std::string> addresses;
+  addresses.reserve(members.size());
   for (const ClusterMember& member : members) addresses.push_back(member.address);
   if (auto checked = check_addresses(std::move(addresses)); !checked.ok()) return checked;
   const bool any_voter = std::any_of(members.begin(), members.end(),
