@@ -1,0 +1,193 @@
+// Rounds of faults under a load of eight clients: no acknowledged write is lost, what the clients
+// saw is linearizable, and all instances come to one state without anybody's help. MLGUARD_ROUNDS
+// sets the number of rounds (make soak), MLGUARD_SEED repeats the choice of faults.
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "cluster.h"
+#include "sim/linearizability.h"
+
+namespace mlguard::cluster {
+namespace {
+
+using sim::kNeverReturned;
+using sim::Operation;
+using sim::OperationKind;
+
+constexpr int kClients = 8;
+constexpr int kKeys = 4;
+constexpr int kRoundsShort = 6;
+constexpr std::uint64_t kCheckStepsMax = 50'000'000;
+constexpr std::chrono::milliseconds kFaultFor{900};
+constexpr std::chrono::milliseconds kCalmFor{600};
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+// One client: reads, writes and compares-and-sets a few keys, and records what it was told.
+class Worker {
+ public:
+  Worker(int number, std::unique_ptr<etcd_client::Client> client, std::uint64_t seed)
+      : number_(number), client_(std::move(client)), random_(seed) {}
+
+  void run(const std::atomic<bool>& stop) {
+    while (!stop) {
+      const std::string key = "sniffer-k" + std::to_string(random_() % kKeys);
+      switch (random_() % 3) {
+        case 0: read(key); break;
+        case 1: write(key); break;
+        default: compare_and_set(key); break;
+      }
+    }
+  }
+  const std::vector<Operation>& history() const { return history_; }
+  std::size_t acknowledged() const { return acknowledged_; }
+
+ private:
+  Operation begin(const std::string& key, OperationKind kind) const {
+    Operation operation;
+    operation.key = key;
+    operation.kind = kind;
+    operation.label = "client " + std::to_string(number_);
+    operation.called = now_ns();
+    return operation;
+  }
+  std::string fresh_value() {
+    return "c" + std::to_string(number_) + "-" + std::to_string(++written_);
+  }
+
+  void read(const std::string& key) {
+    Operation operation = begin(key, OperationKind::read);
+    const auto config = client_->get_config(key);
+    if (!config.ok() && config.error().code != base::ErrorCode::not_found) return;
+    operation.value = config.ok() ? value_of(config->document) : std::string();
+    operation.returned = now_ns();
+    history_.push_back(std::move(operation));
+  }
+
+  void write(const std::string& key) {
+    Operation operation = begin(key, OperationKind::write);
+    operation.value = fresh_value();
+    const auto put = client_->put_config(key, document_of(operation.value));
+    // Whatever the error says: it may have taken effect.
+    if (put.ok()) {
+      operation.returned = now_ns();
+      ++acknowledged_;
+    }
+    history_.push_back(std::move(operation));
+  }
+
+  void compare_and_set(const std::string& key) {
+    const auto before = client_->get_config(key);
+    if (!before.ok()) return;
+    Operation operation = begin(key, OperationKind::compare_and_set);
+    operation.value = fresh_value();
+    operation.expected = value_of(before->document);
+    etcd_client::PutOptions options;
+    options.expected_version = before->version;
+    const auto put = client_->put_config(key, document_of(operation.value), options);
+    operation.succeeded = put.ok();
+    if (put.ok() || put.error().code == base::ErrorCode::precondition_failed) {
+      operation.returned = now_ns();
+      if (put.ok()) ++acknowledged_;
+    } else {
+      operation.succeeded = true;  // If it happened at all.
+    }
+    history_.push_back(std::move(operation));
+  }
+
+  const int number_;
+  std::unique_ptr<etcd_client::Client> client_;
+  std::mt19937_64 random_;
+  int written_ = 0;
+  std::size_t acknowledged_ = 0;
+  std::vector<Operation> history_;
+};
+
+class FaultsTest : public ClusterTest {
+ protected:
+  // Does something bad to one instance and, after a while, lets it go on.
+  void one_round(std::mt19937_64& random) {
+    const std::size_t led = leader().value_or(random() % count());
+    const std::size_t victim = random() % 2 == 0 ? led : random() % count();
+    if (random() % 2 == 0) {
+      at(victim).kill9();
+      std::this_thread::sleep_for(kFaultFor);
+      start(victim);
+    } else {
+      at(victim).process().signal(SIGSTOP);
+      std::this_thread::sleep_for(kFaultFor);
+      at(victim).process().signal(SIGCONT);
+    }
+    std::this_thread::sleep_for(kCalmFor);
+  }
+};
+
+TEST_F(FaultsTest, NoAcknowledgedWriteIsLostAndTheHistoryIsLinearizable) {
+  const std::uint64_t seed = number_from("MLGUARD_SEED", std::random_device{}());
+  const std::uint64_t rounds = number_from("MLGUARD_ROUNDS", kRoundsShort);
+  std::cout << "seed " << seed << ", " << rounds << " rounds\n";
+  start_instances(3);
+  ASSERT_LT(wait_for_leader(), count());
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < kClients; ++i) {
+    workers.push_back(
+        std::make_unique<Worker>(i,
+                                 client(static_cast<std::size_t>(i) % count(),
+                                        etcd_client::Consistency::linearizable, 3'000),
+                                 seed + static_cast<std::uint64_t>(i) + 1));
+  }
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (const auto& worker : workers) {
+    threads.emplace_back([&stop, w = worker.get()] { w->run(stop); });
+  }
+  std::mt19937_64 random(seed);
+  for (std::uint64_t round = 0; round < rounds && !HasFailure(); ++round) one_round(random);
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+
+  wait_for_leader(kSettledWithinMs);
+  expect_agreement();
+  std::vector<Operation> history;
+  std::size_t acknowledged = 0;
+  for (const auto& worker : workers) {
+    acknowledged += worker->acknowledged();
+    history.insert(history.end(), worker->history().begin(), worker->history().end());
+  }
+  // What stands at the end is part of the history: an acknowledged write that is gone shows here.
+  for (int key = 0; key < kKeys; ++key) {
+    Operation last;
+    last.key = "sniffer-k" + std::to_string(key);
+    last.label = "the end";
+    last.called = now_ns();
+    const auto config = client(0)->get_config(last.key);
+    ASSERT_TRUE(config.ok() || config.error().code == base::ErrorCode::not_found);
+    last.value = config.ok() ? value_of(config->document) : std::string();
+    last.returned = now_ns();
+    history.push_back(std::move(last));
+  }
+  std::cout << history.size() << " operations, " << acknowledged << " acknowledged writes\n";
+  EXPECT_GT(acknowledged, rounds * 10);
+  const sim::LinearizabilityReport report = sim::check_linearizable(history, kCheckStepsMax);
+  EXPECT_EQ(report.verdict, sim::Verdict::linearizable) << "seed " << seed << "\n"
+                                                        << report.explanation;
+  EXPECT_EQ(ml_guard(0, {"verify"}).exit.code, 0);
+}
+
+}  // namespace
+}  // namespace mlguard::cluster
