@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/logging.h"
-#include "db/entry_codec.h"
+#include "replicator/log_entries.h"
 
 namespace mlguard::replicator {
 
@@ -22,19 +22,6 @@ std::vector<Entry> entries_of(const std::vector<db::LogEntry>& found) {
 }
 
 }  // namespace
-
-Entry entry_of(const db::LogEntry& entry) {
-  return {entry.revision, entry.term, entry.digest, db::encode_payload(entry)};
-}
-
-base::Result<db::LogEntry> log_entry_of(const Entry& entry) {
-  base::Result<db::LogEntry> decoded = db::decode_payload(entry.payload);
-  if (!decoded) return decoded;
-  decoded->revision = entry.revision;
-  decoded->term = entry.term;
-  decoded->digest = entry.digest;
-  return decoded;
-}
 
 DurableLog::DurableLog(std::unique_ptr<db::LogView> view, const Position& tail)
     : view_(std::move(view)), before_(tail) {}

@@ -42,7 +42,4 @@ class DurableLog final : public LogReader {
   std::size_t bytes_ = 0;     // Guarded by mutex_: of their payloads.
 };
 
-Entry entry_of(const db::LogEntry& entry);
-base::Result<db::LogEntry> log_entry_of(const Entry& entry);
-
 }  // namespace mlguard::replicator

@@ -5,6 +5,7 @@
 #include "base/logging.h"
 #include "db/digest.h"
 #include "db/lease_load.h"
+#include "replicator/log_entries.h"
 #include "replicator/members_at_start.h"
 
 namespace mlguard::replicator {

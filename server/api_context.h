@@ -26,6 +26,7 @@
 #include "server/rate_limiter.h"
 #include "server/role_table.h"
 #include "server/session_table.h"
+#include "server/shipping_thread.h"
 #include "server/watch_hub.h"
 #include "server/worker_pool.h"
 #include "wire/credentials.h"
@@ -67,6 +68,7 @@ struct ApiContext {
 
   // Known once the listener runs.
   std::atomic<const HttpCounters*> http = nullptr;
+  std::atomic<const ShippingThread*> shipping = nullptr;  // With --ship-to.
   // Set where an instance that is alone took a free port: what people are told as its address.
   std::string found_at = {};
   std::int64_t started_ms = 0;

@@ -160,6 +160,13 @@ std::string encode_status(const StatusReport& report) {
                {"bytes_on_disk", engine.bytes_on_disk},
                {"healthy", engine.healthy},
                {"problem", engine.problem}});
+  if (const auto& shipping = report.shipping) {
+    json["shipping"] = {{"shipped", shipping->shipped},
+                        {"generation", shipping->generation},
+                        {"segments", shipping->segments},
+                        {"snapshots", shipping->snapshots},
+                        {"problem", shipping->problem ? shipping->problem->message : ""}};
+  }
   return to_text(json);
 }
 

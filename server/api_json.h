@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/model.h"
 #include "db/engine.h"
 #include "replicator/replicator.h"
+#include "replicator/segment_writer.h"
 #include "server/backup_store.h"
 #include "server/health_watch.h"
 #include "wire/cluster_messages.h"
@@ -37,6 +39,7 @@ struct StatusReport {
   db::EngineStatus engine;
   std::shared_ptr<const replicator::ClusterView> cluster;
   std::int64_t age_ms = 0;
+  std::optional<replicator::ShipStatus> shipping;  // With --ship-to.
   std::string found_at;  // Instead of the name among peers; empty: that name.
   std::string cluster_id;
   std::string version;

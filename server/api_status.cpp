@@ -125,6 +125,7 @@ void get_status(ApiContext& api, const ExchangePtr& exchange) {
   report.cluster = api.replica.view();
   report.age_ms = api.replica.age_ms();
   report.found_at = api.found_at;
+  if (const ShippingThread* shipping = api.shipping) report.shipping = shipping->status();
   report.cluster_id = api.cluster.cluster_id();
   report.version = kServerVersion;
   report.uptime_ms = api.clock.wall_ms() - api.started_ms;

@@ -39,6 +39,7 @@ struct Typed {
   bool join = false;
   std::string ping_interval;
   std::string election_timeout;
+  std::string ship_to;
   bool public_status = false;
   std::size_t http_threads = 2;
   std::string heartbeat_interval;
@@ -64,6 +65,8 @@ void describe(CLI::App& app, Typed& typed) {
                  "How the others call this instance, HOST:PORT [localhost:PORT]");
   app.add_flag("--join", typed.join,
                "Wait to be let into the cluster of --peers (ml-guard member add)");
+  app.add_option("--ship-to", typed.ship_to,
+                 "Write what is committed as sealed files into this folder, while leading");
   app.add_option("--ping-interval", typed.ping_interval, "Between a leader's pings [100ms]");
   app.add_option("--election-timeout", typed.election_timeout,
                  "Silence of the leader that starts an election [600ms]");
@@ -198,6 +201,7 @@ Status take_cluster(const Typed& typed, ServerOptions& options) {
 Status take(const Typed& typed, ServerFlags& flags) {
   if (Status s = take_cluster(typed, flags.options); !s) return s;
   flags.options.http.port = typed.port;
+  flags.options.ship_to = typed.ship_to;
   flags.options.http.address = typed.listen;
   flags.options.http.threads = typed.http_threads;
   flags.options.api.body_bytes_max = static_cast<std::size_t>(typed.max_body);

@@ -101,6 +101,13 @@ class RunningServer final : public Server {
         });
     if (!started) return started.error();
     http_ = std::move(*started);
+    if (!options_.ship_to.empty()) {
+      Result<std::unique_ptr<ShippingThread>> shipping =
+          ShippingThread::start({options_.ship_to, options_.data_dir}, cluster_, *engine_, clock_);
+      if (!shipping) return shipping.error();
+      shipping_ = std::move(*shipping);
+      api_.shipping = shipping_.get();
+    }
     api_.http = &http_->counters();
     if (options_.replica.self.empty()) {
       api_.found_at = "localhost:" + std::to_string(http_->port());
@@ -126,6 +133,7 @@ class RunningServer final : public Server {
     health_.stop();
     if (http_) http_->stop(kStopGraceMs);
     pool_.stop();
+    shipping_.reset();
     watch_.reset();
     engine_->stop();
   }
@@ -158,6 +166,7 @@ class RunningServer final : public Server {
   ApiContext api_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<db::Watch> watch_;
+  std::unique_ptr<ShippingThread> shipping_;
   std::unique_ptr<HttpServer> http_;
 };
 

@@ -37,6 +37,7 @@ struct ServerOptions {
   SessionLimits sessions;
   RateLimit handshakes = kHandshakesPerAddress;
   db::Retention retention;
+  std::string ship_to;  // A folder to write segments into; empty: none.
 };
 
 class Server {
