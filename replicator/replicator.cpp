@@ -1,7 +1,5 @@
 #include "replicator/replicator.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <atomic>
 #include <future>
@@ -11,18 +9,14 @@
 #include <utility>
 
 #include "base/logging.h"
-#include "db/backup.h"
-#include "db/data_folder.h"
-#include "db/lease_load.h"
 #include "db/migrations.h"
-#include "db/sqlite_reader.h"
-#include "db/verify.h"
 #include "db/watch_list.h"
 #include "db/write_weight.h"
 #include "replicator/members_at_start.h"
 #include "replicator/message_codec.h"
+#include "replicator/peer_identity.h"
 #include "replicator/peer_ids.h"
-#include "wire/messages.h"
+#include "replicator/store_reads.h"
 
 namespace mlguard::replicator {
 
@@ -36,19 +30,6 @@ using base::Status;
 constexpr std::int64_t kMaintainEveryMs = 1'000;
 constexpr std::int64_t kStopFlushMs = 1'000;
 constexpr const char* kOwnAuthor = "server";
-
-std::uint64_t size_of(const std::string& path) {
-  struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
-}
-
-PeerIdentity peer_identity(const wire::ClusterKey& cluster, const NodeId& self) {
-  PeerIdentity identity;
-  identity.keys.cluster_public_key = cluster.server_keys().public_key;
-  identity.keys.own = cluster.peer_keys();
-  identity.hello = wire::encode(wire::HandshakeHello{"", "etcd-server", self});
-  return identity;
-}
 
 wire::Message envelope(const std::string& node_id) {
   wire::Message message;
@@ -81,7 +62,7 @@ class Replica final : public Replicator {
         folder_(std::move(folder)),
         store_(std::move(store)),
         node_id_(store_->node_id()),
-        readers_(folder_.database_path()),
+        reads_(folder_.database_path()),
         log_(std::move(log), recovered.tail),
         snapshots_(identity_, options.store.folder + "/snapshot"),
         peer_ids_(std::move(peers)),
@@ -121,11 +102,7 @@ class Replica final : public Replicator {
     driver_.propose(std::move(pending), ack);
   }
 
-  Result<std::unique_ptr<db::Reader>> read() override {
-    auto reader = db::SqliteReader::open(readers_);
-    if (!reader.ok()) return reader.error();
-    return std::unique_ptr<db::Reader>(std::move(reader).value());
-  }
+  Result<std::unique_ptr<db::Reader>> read() override { return reads_.read(); }
 
   db::ReadTicket ticket() const override { return {driver_.leading_term()}; }
 
@@ -162,11 +139,7 @@ class Replica final : public Replicator {
   }
   std::vector<db::Lease> leases() const override {
     if (driver_.leading_term() != 0) return leases_.all();
-    Result<std::unique_ptr<db::Connection>> connection = readers_.acquire();
-    if (!connection) return {};
-    Result<std::vector<db::Lease>> leases = db::stored_leases(**connection);
-    readers_.give_back(std::move(*connection));
-    return leases ? std::move(*leases) : std::vector<db::Lease>();
+    return reads_.leases();
   }
   bool free_or_held_by(std::string_view component, std::string_view key) const override {
     return leases_.free_or_held_by(component, key);
@@ -174,7 +147,6 @@ class Replica final : public Replicator {
 
   db::EngineStatus status() const override {
     const StoreFacts facts = executor_.facts();
-    const std::string path = folder_.database_path();
     db::EngineStatus status;
     status.node_id = node_id_;
     status.term = view()->core.term;
@@ -185,7 +157,7 @@ class Replica final : public Replicator {
     status.state_digest = facts.state_digest;
     status.healthy = facts.healthy;
     status.problem = facts.problem;
-    status.bytes_on_disk = size_of(path) + size_of(path + "-wal");
+    status.bytes_on_disk = reads_.bytes_on_disk();
     return status;
   }
   db::EngineCounters counters() const override {
@@ -193,15 +165,9 @@ class Replica final : public Replicator {
     counters.queue_length = waiting_;
     return counters;
   }
-  Result<db::VerifyReport> verify() override {
-    auto reader = db::SqliteReader::open(readers_);
-    if (!reader.ok()) return reader.error();
-    return db::verify_database(**reader, folder_.database_path());
-  }
+  Result<db::VerifyReport> verify() override { return reads_.verify(); }
   Result<std::uint64_t> backup_to(const std::string& path) override {
-    auto reader = db::SqliteReader::open(readers_);
-    if (!reader.ok()) return reader.error();
-    return db::backup_database(**reader, path);
+    return reads_.backup_to(path);
   }
 
   // Clients have their answers by now (the listener waits for them); what is left is the leases.
@@ -346,7 +312,7 @@ class Replica final : public Replicator {
   db::DataFolder folder_;  // Outlives the store: the lock goes last.
   std::unique_ptr<db::SqliteStore> store_;
   const std::string node_id_;
-  mutable db::ReaderPool readers_;
+  StoreReads reads_;
   db::LeaseTable leases_;
   db::WatchList watches_;
   DurableLog log_;
@@ -373,22 +339,17 @@ Result<std::unique_ptr<Replicator>> Replicator::open(const ReplicaOptions& optio
                                                      const wire::ClusterKey& cluster,
                                                      base::Clock& clock) {
   if (Status valid = validate(options.settings); !valid) return valid.error();
-  Result<db::DataFolder> folder = db::DataFolder::open(options.store.folder);
-  if (!folder) return folder.error();
-  db::StoreConfig config;
-  config.path = folder->database_path();
-  config.retention = options.store.retention;
-  Result<std::unique_ptr<db::SqliteStore>> store = db::SqliteStore::open(config, clock);
-  if (!store) return store.error();
-  Result<Recovered> recovered = recover(**store, options.self, options.initial_members);
+  Result<OpenedStore> opened = open_store(options.store, clock);
+  if (!opened) return opened.error();
+  Result<Recovered> recovered = recover(*opened->store, options.self, options.initial_members);
   if (!recovered) return recovered.error();
-  Result<std::unique_ptr<db::LogView>> log = db::LogView::open(config.path);
+  Result<std::unique_ptr<db::LogView>> log = db::LogView::open(opened->folder.database_path());
   if (!log) return log.error();
-  Result<std::map<NodeId, std::string>> peers = (*store)->peer_node_ids();
+  Result<std::map<NodeId, std::string>> peers = opened->store->peer_node_ids();
   if (!peers) return peers.error();
-  return std::unique_ptr<Replicator>(
-      std::make_unique<Replica>(std::move(*folder), std::move(*store), std::move(*log),
-                                std::move(*peers), options, std::move(*recovered), cluster, clock));
+  return std::unique_ptr<Replicator>(std::make_unique<Replica>(
+      std::move(opened->folder), std::move(opened->store), std::move(*log), std::move(*peers),
+      options, std::move(*recovered), cluster, clock));
 }
 
 }  // namespace mlguard::replicator

@@ -44,8 +44,8 @@ struct PeerMail {
 class Replicator : public db::Engine {
  public:
   // Opens or creates the state under `options.store.folder` and takes part. Errors: those of
-  // db::open_store(); invalid_argument / "invalid_settings", "invalid_member"; conflict /
-  // "other_members" (started with other peers than it belongs to).
+  // open_store() (store_reads.h); invalid_argument / "invalid_settings", "invalid_member"; conflict
+  // / "other_members" (started with other peers than it belongs to).
   static base::Result<std::unique_ptr<Replicator>> open(const ReplicaOptions& options,
                                                         const wire::ClusterKey& cluster,
                                                         base::Clock& clock);

@@ -40,6 +40,7 @@ struct Typed {
   std::string ping_interval;
   std::string election_timeout;
   std::string ship_to;
+  std::string follow_from;
   bool public_status = false;
   std::size_t http_threads = 2;
   std::string heartbeat_interval;
@@ -67,6 +68,8 @@ void describe(CLI::App& app, Typed& typed) {
                "Wait to be let into the cluster of --peers (ml-guard member add)");
   app.add_option("--ship-to", typed.ship_to,
                  "Write what is committed as sealed files into this folder, while leading");
+  app.add_option("--follow-from", typed.follow_from,
+                 "Follow the files in this folder, and serve reads only");
   app.add_option("--ping-interval", typed.ping_interval, "Between a leader's pings [100ms]");
   app.add_option("--election-timeout", typed.election_timeout,
                  "Silence of the leader that starts an election [600ms]");
@@ -202,6 +205,11 @@ Status take(const Typed& typed, ServerFlags& flags) {
   if (Status s = take_cluster(typed, flags.options); !s) return s;
   flags.options.http.port = typed.port;
   flags.options.ship_to = typed.ship_to;
+  flags.options.follow_from = typed.follow_from;
+  if (!typed.follow_from.empty() && !(typed.peers.empty() && typed.ship_to.empty())) {
+    return Error{ErrorCode::invalid_argument, "invalid_follow_from",
+                 "--follow-from: an instance that follows files has no --peers and ships nothing"};
+  }
   flags.options.http.address = typed.listen;
   flags.options.http.threads = typed.http_threads;
   flags.options.api.body_bytes_max = static_cast<std::size_t>(typed.max_body);

@@ -22,7 +22,14 @@ using replicator::PeerChannel;
 constexpr int kStatusOk = 200;
 constexpr std::string_view kGet = "GET";
 
-Error no_leader() {
+Error no_leader(ApiContext& api) {
+  const auto view = api.replica.view();
+  if (view->core.role == replicator::Role::learner &&
+      view->core.membership.find(api.replica.self()) == nullptr) {
+    return {ErrorCode::unavailable, "no_leader",
+            "this instance is no member of its cluster: it only follows. Ask one of the members, "
+            "or read what is here with --consistency local"};
+  }
   return {ErrorCode::unavailable, "no_leader",
           "no leader is known here: an election is under way, or no majority of the instances "
           "runs; try again in a moment, or read this instance's own state with --consistency "
@@ -78,7 +85,7 @@ void write_at_leader(ApiContext& api, const char* target, std::string body,
                      std::function<void(Status)> done) {
   PeerCall call;
   call.peer = leader_elsewhere(api);
-  if (call.peer.empty()) return done(no_leader());
+  if (call.peer.empty()) return done(no_leader(api));
   call.target = target;
   call.message.body = std::move(body);
   // Using a token up twice for the same key is one use; an audit record twice is no harm.
@@ -99,7 +106,7 @@ void write_at_leader(ApiContext& api, const char* target, std::string body,
 void forward_to_leader(ApiContext& api, const ExchangePtr& exchange) {
   PeerCall call;
   call.peer = leader_elsewhere(api);
-  if (call.peer.empty()) return exchange->fail(no_leader());
+  if (call.peer.empty()) return exchange->fail(no_leader(api));
   const ApiRequest& request = exchange->request();
   const bool is_read = request.method == kGet;
   const bool is_known = request.message.field(wire::kFieldRequestId) != nullptr;
@@ -139,7 +146,7 @@ void append_audit(ApiContext& api, base::AuditRecord record) {
 void catch_up(ApiContext& api, std::function<void(Status)> done) {
   PeerCall call;
   call.peer = leader_elsewhere(api);
-  if (call.peer.empty()) return done(no_leader());
+  if (call.peer.empty()) return done(no_leader(api));
   call.method = kGet;
   call.target = "/v1/peer/tail";
   call.repeat = replicator::Repeat::allowed;

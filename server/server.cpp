@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/logging.h"
+#include "replicator/folder_replica.h"
 #include "server/gate.h"
 #include "server/route_table.h"
 
@@ -191,7 +192,9 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base
   replica.store.folder = options.data_dir;
   replica.store.retention = options.retention;
   Result<std::unique_ptr<replicator::Replicator>> engine =
-      replicator::Replicator::open(replica, *cluster, clock);
+      options.follow_from.empty()
+          ? replicator::Replicator::open(replica, *cluster, clock)
+          : replicator::follow_folder(replica, options.follow_from, *cluster, clock);
   if (!engine) return engine.error();
   auto server =
       std::make_unique<RunningServer>(options, clock, std::move(*cluster), std::move(*engine));

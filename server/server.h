@@ -37,7 +37,8 @@ struct ServerOptions {
   SessionLimits sessions;
   RateLimit handshakes = kHandshakesPerAddress;
   db::Retention retention;
-  std::string ship_to;  // A folder to write segments into; empty: none.
+  std::string follow_from;  // A folder to follow instead of peers; empty: none.
+  std::string ship_to;      // A folder to write segments into; empty: none.
 };
 
 class Server {
