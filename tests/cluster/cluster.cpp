@@ -4,7 +4,6 @@
 #include <iostream>
 
 #include "e2e/live.h"
-#include "support/http.h"
 #include "support/tcp.h"
 
 namespace mlguard::cluster {
@@ -12,6 +11,7 @@ namespace mlguard::cluster {
 namespace {
 
 constexpr std::size_t kLogCharsShown = 3'000;
+constexpr std::uint16_t kPortOnHosts = 2379;
 
 }  // namespace
 
@@ -34,17 +34,44 @@ void ClusterTest::start_instances(std::size_t count, const std::vector<std::stri
   for (const std::uint16_t port : ports) {
     support::ServerSettings settings;
     settings.port = port;
-    settings.state_folder = folder_.path();
-    std::string peers;
-    for (const std::uint16_t other : ports) {
-      if (other == port) continue;
-      peers += (peers.empty() ? "localhost:" : ",localhost:") + std::to_string(other);
-    }
-    if (count > 1) settings.flags = {"--peers", peers};
-    settings.flags.insert(settings.flags.end(), flags.begin(), flags.end());
-    instances_.push_back(std::make_unique<support::ServerProcess>(settings));
+    settings.flags = flags;
+    add(settings);
   }
-  for (const auto& instance : instances_) instance->launch();
+  launch_all();
+}
+
+void ClusterTest::start_on_hosts(std::size_t count) {
+  network_ = std::make_unique<support::TestNetwork>(count);
+  ASSERT_EQ(network_->problem(), "");
+  for (std::size_t host = 0; host < count; ++host) {
+    support::ServerSettings settings;
+    settings.host = network_->address(host);
+    settings.enter = network_->enter(host);
+    settings.port = static_cast<std::uint16_t>(kPortOnHosts + host);
+    settings.flags = {"--public-status", "--advertise",
+                      settings.host + ":" + std::to_string(settings.port)};
+    add(settings);
+  }
+  launch_all();
+}
+
+void ClusterTest::add(support::ServerSettings settings) {
+  settings.state_folder = folder_.path();
+  prepare(instances_.size(), settings);
+  instances_.push_back(std::make_unique<support::ServerProcess>(settings));
+}
+
+void ClusterTest::launch_all() {
+  for (const auto& instance : instances_) {
+    std::string peers;
+    for (const auto& other : instances_) {
+      if (other == instance) continue;
+      peers += (peers.empty() ? "" : ",") + other->endpoint();
+    }
+    std::vector<std::string>& flags = instance->settings().flags;
+    if (!peers.empty()) flags.insert(flags.end(), {"--peers", peers});
+    instance->launch();
+  }
   for (const auto& instance : instances_) {
     const base::Status healthy = instance->wait_healthy();
     ASSERT_TRUE(healthy.ok()) << healthy.error().message;
@@ -57,7 +84,7 @@ void ClusterTest::start(std::size_t instance) {
 }
 
 std::string ClusterTest::status(std::size_t instance, const std::string& pointer) const {
-  const support::HttpReply reply = support::http_get(instances_[instance]->port(), "/status");
+  const support::HttpReply reply = instances_[instance]->get("/status");
   return reply.status == 200 ? e2e::json_at(reply.body, pointer) : std::string();
 }
 

@@ -13,6 +13,7 @@
 #include "etcd_client/client.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
+#include "support/test_network.h"
 #include "support/wait_until.h"
 
 namespace mlguard::cluster {
@@ -28,6 +29,8 @@ class ClusterTest : public ::testing::Test {
 
   // Makes `count` instances in the order of their ports, on one shared folder, and starts them.
   void start_instances(std::size_t count, const std::vector<std::string>& flags = {});
+  // The same, each on a host of its own in network_; needs root.
+  void start_on_hosts(std::size_t count);
   void start(std::size_t instance);
   support::ServerProcess& at(std::size_t instance) { return *instances_[instance]; }
   std::size_t count() const { return instances_.size(); }
@@ -47,6 +50,12 @@ class ClusterTest : public ::testing::Test {
       std::int64_t deadline_ms = 10'000) const;
   support::CommandResult ml_guard(std::size_t instance, std::vector<std::string> arguments) const;
 
+  // What a test wants beside that, before an instance is made.
+  virtual void prepare(std::size_t /*instance*/, support::ServerSettings& /*settings*/) {}
+  void add(support::ServerSettings settings);
+  void launch_all();
+
+  std::unique_ptr<support::TestNetwork> network_;  // Outlives the processes in it.
   support::TempDir folder_;
   std::vector<std::unique_ptr<support::ServerProcess>> instances_;
 };

@@ -1,9 +1,13 @@
 // Rounds of faults under a load of eight clients: no acknowledged write is lost, what the clients
 // saw is linearizable, and all instances come to one state without anybody's help. MLGUARD_ROUNDS
-// sets the number of rounds (make soak), MLGUARD_SEED repeats the choice of faults.
+// sets the number of rounds (make soak), MLGUARD_SEED repeats the choice of faults. As root the
+// instances stand on hosts of their own, and there are partitions, full disks and clock jumps too.
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <random>
@@ -11,6 +15,7 @@
 
 #include "cluster.h"
 #include "sim/linearizability.h"
+#include "support/mounts.h"
 
 namespace mlguard::cluster {
 namespace {
@@ -21,7 +26,7 @@ using sim::OperationKind;
 
 constexpr int kClients = 8;
 constexpr int kKeys = 4;
-constexpr int kRoundsShort = 6;
+constexpr int kRoundsShort = 12;
 constexpr std::uint64_t kCheckStepsMax = 50'000'000;
 constexpr std::chrono::milliseconds kFaultFor{900};
 constexpr std::chrono::milliseconds kCalmFor{600};
@@ -117,31 +122,115 @@ class Worker {
   std::vector<Operation> history_;
 };
 
+enum class Fault { kill, pause, partition, one_way, full_disk, clock };
+constexpr int kFaultsAnywhere = 2;  // The first two need no root.
+constexpr int kFaults = 6;
+const char* const kFaultNames[] = {"kill -9", "pause",     "partition",
+                                   "one-way", "full disk", "clock jump"};
+
+constexpr std::size_t kInstances = 3;
+constexpr std::size_t kDiskBytes = 64 * 1024 * 1024;
+constexpr const char* kFakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
 class FaultsTest : public ClusterTest {
  protected:
+  void start_all() {
+    if (!support::is_root()) return start_instances(kInstances);
+    start_on_hosts(kInstances);
+  }
+
+  // Each instance has a small disk and a clock of its own.
+  void prepare(std::size_t instance, support::ServerSettings& settings) override {
+    if (!support::is_root()) return;
+    const std::string data = folder_.path() + "/ml-guard/" + std::to_string(settings.port);
+    std::filesystem::create_directories(data);
+    disks_.push_back(support::Mount::tmpfs(data, kDiskBytes));
+    EXPECT_EQ(disks_.back().problem(), "");
+    set_clock(instance, "+0s");
+    for (const std::string& word :
+         {std::string("/usr/bin/env"), std::string("LD_PRELOAD=") + kFakeTime,
+          "FAKETIME_TIMESTAMP_FILE=" + clock_file(instance), std::string("FAKETIME_NO_CACHE=1"),
+          std::string("FAKETIME_DONT_FAKE_MONOTONIC=1")}) {
+      settings.enter.push_back(word);
+    }
+  }
+
   // Does something bad to one instance and, after a while, lets it go on.
   void one_round(std::mt19937_64& random) {
     const std::size_t led = leader().value_or(random() % count());
     const std::size_t victim = random() % 2 == 0 ? led : random() % count();
-    if (random() % 2 == 0) {
-      at(victim).kill9();
-      std::this_thread::sleep_for(kFaultFor);
-      start(victim);
-    } else {
-      at(victim).process().signal(SIGSTOP);
-      std::this_thread::sleep_for(kFaultFor);
-      at(victim).process().signal(SIGCONT);
-    }
+    const int kinds = support::is_root() ? kFaults : kFaultsAnywhere;
+    const auto fault = static_cast<Fault>(random() % static_cast<unsigned>(kinds));
+    ++rounds_of_[static_cast<std::size_t>(fault)];
+    begin(fault, victim, random);
+    std::this_thread::sleep_for(kFaultFor);
+    end(fault, victim);
     std::this_thread::sleep_for(kCalmFor);
   }
+
+  void begin(Fault fault, std::size_t victim, std::mt19937_64& random) {
+    switch (fault) {
+      case Fault::kill: at(victim).kill9(); return;
+      case Fault::pause: at(victim).process().signal(SIGSTOP); return;
+      case Fault::partition:
+        for (std::size_t other = 0; other < count(); ++other) {
+          if (other != victim) network_->part(victim, other);
+        }
+        return;
+      case Fault::one_way:
+        network_->part_one_way(victim, (victim + 1 + random() % (count() - 1)) % count());
+        return;
+      case Fault::full_disk: fill(at(victim).data_dir() + "/filler"); return;
+      case Fault::clock: set_clock(victim, random() % 2 == 0 ? "+90s" : "-90s"); return;
+    }
+  }
+
+  void end(Fault fault, std::size_t victim) {
+    switch (fault) {
+      case Fault::kill: start(victim); return;
+      case Fault::pause: at(victim).process().signal(SIGCONT); return;
+      case Fault::partition:
+      case Fault::one_way: network_->heal(); return;
+      case Fault::full_disk: std::filesystem::remove(at(victim).data_dir() + "/filler"); return;
+      case Fault::clock: set_clock(victim, "+0s"); return;
+    }
+  }
+
+  void tell_rounds() const {
+    for (std::size_t i = 0; i < rounds_of_.size(); ++i) {
+      if (rounds_of_[i] > 0) std::cout << kFaultNames[i] << " " << rounds_of_[i] << "  ";
+    }
+    std::cout << "\n";
+  }
+
+ private:
+  std::string clock_file(std::size_t instance) const {
+    return folder_.path() + "/clock-" + std::to_string(instance);
+  }
+  void set_clock(std::size_t instance, const std::string& offset) const {
+    // Replaced as a whole: the servers read it at any moment.
+    const std::string next = clock_file(instance) + ".next";
+    std::ofstream(next) << offset << "\n";
+    std::filesystem::rename(next, clock_file(instance));
+  }
+  static void fill(const std::string& path) {
+    std::ofstream file(path, std::ios::binary);
+    const std::string block(1024 * 1024, 'x');
+    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+
+  std::vector<support::Mount> disks_;
+  std::array<int, kFaults> rounds_of_{};
 };
 
 TEST_F(FaultsTest, NoAcknowledgedWriteIsLostAndTheHistoryIsLinearizable) {
   const std::uint64_t seed = number_from("MLGUARD_SEED", std::random_device{}());
   const std::uint64_t rounds = number_from("MLGUARD_ROUNDS", kRoundsShort);
   std::cout << "seed " << seed << ", " << rounds << " rounds\n";
-  start_instances(3);
-  ASSERT_LT(wait_for_leader(), count());
+  start_all();
+  ASSERT_FALSE(HasFatalFailure());
+  ASSERT_LT(wait_for_leader(kSettledWithinMs), count());
 
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < kClients; ++i) {
@@ -160,6 +249,7 @@ TEST_F(FaultsTest, NoAcknowledgedWriteIsLostAndTheHistoryIsLinearizable) {
   for (std::uint64_t round = 0; round < rounds && !HasFailure(); ++round) one_round(random);
   stop = true;
   for (std::thread& thread : threads) thread.join();
+  tell_rounds();
 
   wait_for_leader(kSettledWithinMs);
   expect_agreement();

@@ -125,17 +125,27 @@ HttpReply read_reply(TcpClient& client, std::int64_t timeout_ms) {
   return whole ? reply : HttpReply{};
 }
 
-HttpReply http_call(std::uint16_t port, std::string_view method, std::string_view target,
-                    const Headers& headers, std::string_view body, std::int64_t timeout_ms) {
-  std::optional<TcpClient> client = TcpClient::connect(port);
+namespace {
+
+HttpReply call_on(std::optional<TcpClient> client, std::string_view method, std::string_view target,
+                  const Headers& headers, std::string_view body, std::int64_t timeout_ms) {
   if (!client) return {};
   Headers all = headers;
   all.emplace_back("Connection", "close");
-  if (!client->send(http_request(method, target, all, body))) {
-    // The server may refuse before it has read everything: its answer still counts.
-    return read_reply(*client, timeout_ms);
-  }
+  // The server may refuse before it has read everything: its answer still counts.
+  (void)client->send(http_request(method, target, all, body));
   return read_reply(*client, timeout_ms);
+}
+
+}  // namespace
+
+HttpReply http_call(std::uint16_t port, std::string_view method, std::string_view target,
+                    const Headers& headers, std::string_view body, std::int64_t timeout_ms) {
+  return call_on(TcpClient::connect(port), method, target, headers, body, timeout_ms);
+}
+
+HttpReply http_get_from(const std::string& host, std::uint16_t port, std::string_view target) {
+  return call_on(TcpClient::connect(port, host), "GET", target, {}, {}, kHttpTimeoutMs);
 }
 
 }  // namespace mlguard::support

@@ -38,5 +38,7 @@ HttpReply http_call(std::uint16_t port, std::string_view method, std::string_vie
 inline HttpReply http_get(std::uint16_t port, std::string_view target) {
   return http_call(port, "GET", target);
 }
+// From another host, named by its IPv4 address.
+HttpReply http_get_from(const std::string& host, std::uint16_t port, std::string_view target);
 
 }  // namespace mlguard::support

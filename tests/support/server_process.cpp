@@ -26,10 +26,19 @@ std::vector<std::pair<std::string, std::string>> ServerProcess::environment() co
 void ServerProcess::launch() {
   if (process_) earlier_logs_ = log();
   ProcessOptions options;
-  options.arguments = {binary("etcd-server"), "--port", std::to_string(port())};
+  options.arguments = settings_.enter;
+  for (const std::string& word :
+       {binary("etcd-server"), std::string("--port"), std::to_string(port())}) {
+    options.arguments.push_back(word);
+  }
   options.arguments.insert(options.arguments.end(), settings_.flags.begin(), settings_.flags.end());
   options.environment = environment();
   process_ = std::make_unique<Process>(Process::start(options));
+}
+
+HttpReply ServerProcess::get(std::string_view target) const {
+  return settings_.host == "localhost" ? http_get(port(), target)
+                                       : http_get_from(settings_.host, port(), target);
 }
 
 base::Status ServerProcess::start() {
@@ -38,9 +47,8 @@ base::Status ServerProcess::start() {
 }
 
 base::Status ServerProcess::wait_healthy(std::int64_t timeout_ms) {
-  wait_until([&] { return !process_->running() || http_get(port(), "/health").status == 200; },
-             timeout_ms, 2);
-  if (process_->running() && http_get(port(), "/health").status == 200) return {};
+  wait_until([&] { return !process_->running() || get("/health").status == 200; }, timeout_ms, 2);
+  if (process_->running() && get("/health").status == 200) return {};
   const std::optional<ExitStatus> exit = process_->wait_exit(0);
   return base::Error(
       base::ErrorCode::unavailable,

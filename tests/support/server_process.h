@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "support/http.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -26,6 +27,9 @@ struct ServerSettings {
   std::uint16_t port = 0;          // 0: a free one
   // Below which the state lies; empty: a temporary folder.
   std::string state_folder;
+  // On a host of a TestNetwork: its address, and what a command there begins with.
+  std::string host = "localhost";
+  std::vector<std::string> enter;
 };
 
 class ServerProcess {
@@ -42,7 +46,9 @@ class ServerProcess {
   std::optional<ExitStatus> terminate(std::int64_t timeout_ms = 15'000);
 
   std::uint16_t port() const { return settings_.port; }
-  std::string endpoint() const { return "localhost:" + std::to_string(port()); }
+  std::string endpoint() const { return settings_.host + ":" + std::to_string(port()); }
+  // A page of its, status 0 when it does not answer.
+  HttpReply get(std::string_view target) const;
   // STATE_HOME of the server: the keys lie here.
   std::string home() const { return state_ + "/ml-guard"; }
   std::string data_dir() const { return home() + "/" + std::to_string(port()); }

@@ -64,9 +64,10 @@ std::uint16_t free_port() {
   std::abort();
 }
 
-std::optional<TcpClient> TcpClient::connect(std::uint16_t port) {
+std::optional<TcpClient> TcpClient::connect(std::uint16_t port, const std::string& host) {
   base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = loopback(port);
+  sockaddr_in address = loopback(port);
+  if (inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) return std::nullopt;
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
   if (::connect(fd.get(), generic, sizeof(address)) != 0) return std::nullopt;
   const int on = 1;

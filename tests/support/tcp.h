@@ -1,4 +1,4 @@
-// Raw TCP over loopback: a free port to listen on, and a client that sends exactly the bytes it is
+// Raw TCP: a free port to listen on, and a client that sends exactly the bytes it is
 // told to. One thread at a time for each client.
 #pragma once
 
@@ -18,8 +18,9 @@ std::uint16_t free_port();
 
 class TcpClient {
  public:
-  // Nothing when nobody listens.
-  static std::optional<TcpClient> connect(std::uint16_t port);
+  // Nothing when nobody listens. `host`: IPv4 in digits.
+  static std::optional<TcpClient> connect(std::uint16_t port,
+                                          const std::string& host = "127.0.0.1");
 
   // False when the peer has closed or does not read for `timeout_ms`.
   bool send(std::string_view bytes, std::int64_t timeout_ms = 10'000);
