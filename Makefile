@@ -13,7 +13,7 @@ endif
 CTEST := ctest --output-on-failure --no-tests=error -j2
 
 # Whole rounds, which `make test` runs shortened.
-SOAK_ROUNDS ?= 100
+SOAK_ROUNDS ?= 200
 FUZZ_SECONDS ?= 60
 
 help:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the control plane and every component on this machine, waits until all are healthy, shows
+# Starts the control plane (three servers) and every component on this machine, waits until all are healthy, shows
 # them, says how to go on, and stops everything it started on Ctrl-C.
 # Usage: packaging/run-lab-dev.sh BUILD_DIR      (make run-lab-dev builds first)
 set -euo pipefail
@@ -8,12 +8,14 @@ build_dir=$(cd "${1:?usage: run-lab-dev.sh BUILD_DIR}" && pwd)
 bin=$build_dir/bin
 lab=${MLGUARD_LAB_DIR:-$build_dir/lab}
 port=${MLGUARD_LAB_PORT:-2379}
+ports=("$port" $((port + 1)) $((port + 2)))
 components=(sniffer ml-detector firewall rag)
 healthy_within_s=30
 
 mkdir -p "$lab/log"
 export XDG_STATE_HOME=$lab/state
-export MLGUARD_ENDPOINTS=localhost:$port
+endpoints=$(printf 'localhost:%s,' "${ports[@]}")
+export MLGUARD_ENDPOINTS=${endpoints%,}
 export MLGUARD_CREDENTIALS=$XDG_STATE_HOME/ml-guard/operator.key
 
 pids=()
@@ -21,7 +23,7 @@ stop_all() {
   trap - INT TERM EXIT
   echo
   echo "stopping ..."
-  # The server goes last, so that the components can still unregister.
+  # The servers go last, so that the components can still unregister.
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     kill -TERM "${pids[$i]}" 2>/dev/null || continue
     wait "${pids[$i]}" 2>/dev/null || echo "process ${pids[$i]} ended with status $?"
@@ -55,10 +57,18 @@ wait_until() {  # seconds, what, log, command ...
   done
 }
 
-echo "starting etcd-server on port $port ..."
-start etcd-server "$bin/etcd-server" --port "$port"
-wait_until "$healthy_within_s" "etcd-server" "$lab/log/etcd-server.log" \
-  curl -fsS "http://localhost:$port/status"
+for each in "${ports[@]}"; do
+  echo "starting etcd-server on port $each ..."
+  # Itself among its peers does no harm.
+  start "etcd-server-$each" "$bin/etcd-server" --port "$each" --peers "$MLGUARD_ENDPOINTS"
+  wait_until "$healthy_within_s" "etcd-server" "$lab/log/etcd-server-$each.log" \
+    curl -fsS "http://localhost:$each/status"
+done
+
+has_leader() {
+  curl -fsS "http://localhost:$port/status" | jq -e '.leader != null'
+}
+wait_until "$healthy_within_s" "a leader" "$lab/log/etcd-server-$port.log" has_leader
 
 for name in "${components[@]}"; do
   credential=$XDG_STATE_HOME/ml-guard/$name.credential
@@ -69,7 +79,7 @@ for name in "${components[@]}"; do
     export MLGUARD_JOIN
   fi
   echo "starting $name ..."
-  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "localhost:$port"
+  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS"
 done
 
 unset MLGUARD_JOIN
@@ -83,15 +93,18 @@ all_healthy() {
 wait_until "$healthy_within_s" "a component" "$lab/log/${components[-1]}.log" all_healthy
 
 echo
+"$bin/ml-guard" members
 "$bin/ml-guard" health
 cat <<TEXT
 
 All healthy. In another terminal:
   export PATH=$bin:\$PATH MLGUARD_CREDENTIALS=$MLGUARD_CREDENTIALS
+  export MLGUARD_ENDPOINTS=$MLGUARD_ENDPOINTS
   ml-guard status                                        the control plane
   ml-guard config get sniffer                            a component's configuration
   ml-guard rules add 192.0.2.7 --ttl 1h --reason test    block an address for an hour
   curl -s http://localhost:$port/health | jq '.components'
+  curl -s http://localhost:${ports[1]}/status | jq '.leader'
   sqlite3 $XDG_STATE_HOME/ml-guard/$port/control.db 'select * from v_components'
 Logs: $lab/log/    Stop: Ctrl-C here
 TEXT
