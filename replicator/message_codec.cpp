@@ -1,9 +1,9 @@
 #include "replicator/message_codec.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/bytes.h"
+#include "replicator/entry_bytes.h"
 
 namespace mlguard::replicator {
 
@@ -14,24 +14,9 @@ using base::ByteWriter;
 
 constexpr std::uint8_t kFormat = 1;
 
-void put_digest(ByteWriter& out, const Digest& digest) {
-  out.raw({reinterpret_cast<const char*>(digest.data()), digest.size()});
-}
-
-bool take_digest(ByteReader& in, Digest& digest) {
-  const auto bytes = in.raw(digest.size());
-  if (bytes) std::copy(bytes->begin(), bytes->end(), digest.begin());
-  return bytes.has_value();
-}
-
 void put_entries(ByteWriter& out, const std::vector<Entry>& entries) {
   out.varint(entries.size());
-  for (const Entry& entry : entries) {
-    out.varint(entry.revision);
-    out.varint(entry.term);
-    put_digest(out, entry.digest);
-    out.counted(entry.payload);
-  }
+  for (const Entry& entry : entries) put_entry(out, entry);
 }
 
 bool take_entries(ByteReader& in, std::size_t count_max, std::vector<Entry>& entries) {
@@ -39,11 +24,7 @@ bool take_entries(ByteReader& in, std::size_t count_max, std::vector<Entry>& ent
   if (in.failed() || count > count_max) return false;
   for (std::uint64_t i = 0; i < count; ++i) {
     Entry entry;
-    entry.revision = in.varint().value_or(0);
-    entry.term = in.varint().value_or(0);
-    if (!take_digest(in, entry.digest)) return false;
-    entry.payload = in.counted().value_or(std::string_view());
-    if (in.failed()) return false;
+    if (!take_entry(in, entry)) return false;
     entries.push_back(std::move(entry));
   }
   return true;

@@ -13,6 +13,7 @@
 #include "db/digest.h"
 #include "db/entry_codec.h"
 #include "db/hybrid_clock.h"
+#include "replicator/entry_bytes.h"
 
 namespace mlguard::replicator {
 
@@ -130,10 +131,7 @@ Status append_file(SealedFileWriter& writer, const std::string& path) {
 
 void append_entry(const Entry& entry, std::string& content) {
   base::ByteWriter out(content);
-  out.varint(entry.revision);
-  out.varint(entry.term);
-  out.raw(db::digest_bytes(entry.digest));
-  out.counted(entry.payload);
+  put_entry(out, entry);
 }
 
 Result<std::vector<Entry>> decode_entries(std::string_view content) {
@@ -141,11 +139,7 @@ Result<std::vector<Entry>> decode_entries(std::string_view content) {
   std::vector<Entry> entries;
   while (!in.at_end()) {
     Entry entry;
-    entry.revision = in.varint().value_or(0);
-    entry.term = in.varint().value_or(0);
-    entry.digest = db::digest_from_bytes(in.raw(kDigestBytes).value_or(std::string_view()));
-    entry.payload = in.counted().value_or(std::string_view());
-    if (in.failed()) {
+    if (!take_entry(in, entry)) {
       return Error{ErrorCode::corrupt, "bad_entry",
                    "its entries cannot be read: the one after revision " +
                        std::to_string(entries.empty() ? 0 : entries.back().revision) +

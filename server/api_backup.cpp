@@ -27,7 +27,9 @@ void make_backup(ApiContext& api, const ExchangePtr& exchange) {
   if (Status may = authorize(api, *exchange, Verb::backup); !may) {
     return exchange->fail(may.error());
   }
-  Result<Backup> backup = api.backups.make();
+  const Identity& caller = exchange->caller();
+  Result<Backup> backup =
+      api.backups.make(caller.role == base::Role::peer ? caller.name : std::string());
   if (!backup) return exchange->fail(backup.error());
   base::log_info("backup made", {{"id", backup->id},
                                  {"bytes", backup->bytes},

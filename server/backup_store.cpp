@@ -50,23 +50,36 @@ void BackupStore::remove_all_files() {
   std::filesystem::remove_all(folder_, ignored);
 }
 
-Result<Backup> BackupStore::make() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (backups_.size() + being_made_ >= kBackupsMax) {
-      return Error{ErrorCode::resource_exhausted, "too_many_backups",
-                   "there are " + std::to_string(kBackupsMax) +
-                       " backups already: download or delete one first"};
-    }
-    ++being_made_;
+// A peer whose fetch broke off asks again: it must never be kept waiting by what it left behind.
+Status BackupStore::make_room(const std::string& peer) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(backups_, [&](const Backup& old) {
+    if (peer.empty() || old.peer != peer) return false;
+    unlink(path_of(old.id).c_str());
+    return true;
+  });
+  const auto operators = static_cast<std::size_t>(std::count_if(
+      backups_.begin(), backups_.end(), [](const Backup& each) { return each.peer.empty(); }));
+  if (peer.empty() && operators + being_made_ >= kBackupsMax) {
+    return Error{ErrorCode::resource_exhausted, "too_many_backups",
+                 "there are " + std::to_string(kBackupsMax) +
+                     " backups already: download or delete one first"};
   }
+  ++being_made_;
+  return {};
+}
+
+Result<Backup> BackupStore::make(const std::string& peer) {
+  if (Status room = make_room(peer); !room) return room.error();
   const std::string id = base::random_hex(kIdBytes);
   Result<Backup> made = [&]() -> Result<Backup> {
     if (Status folder = base::make_folders(folder_, kFolderMode); !folder) return folder.error();
     Result<std::uint64_t> revision = engine_.backup_to(path_of(id));
     if (!revision) return revision.error();
     Result<Backup> backup = describe(id);
-    if (backup) backup->revision = *revision;
+    if (!backup) return backup;
+    backup->revision = *revision;
+    backup->peer = peer;
     return backup;
   }();
   if (!made) unlink(path_of(id).c_str());

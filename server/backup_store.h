@@ -27,6 +27,7 @@ struct Backup {
   std::string sha256;
   std::uint64_t revision = 0;
   std::int64_t created_at_ms = 0;
+  std::string peer;  // That asked for it; empty: an operator.
 };
 
 class BackupStore {
@@ -36,8 +37,9 @@ class BackupStore {
   BackupStore(const BackupStore&) = delete;
   BackupStore& operator=(const BackupStore&) = delete;
 
-  // resource_exhausted / "too_many_backups"; the store's own errors.
-  base::Result<Backup> make();
+  // resource_exhausted / "too_many_backups"; the store's own errors. `peer`: the instance that
+  // takes it as a snapshot; it has one at a time, the one before goes, and operators' do not count.
+  base::Result<Backup> make(const std::string& peer = {});
   std::vector<Backup> list() const;
   // Up to `length` bytes from `offset`; empty at the end. not_found / "no_backup".
   base::Result<std::string> piece(const std::string& id, std::uint64_t offset,
@@ -47,6 +49,7 @@ class BackupStore {
   void expire();
 
  private:
+  base::Status make_room(const std::string& peer);
   std::string path_of(const std::string& id) const;
   void remove_all_files();
   base::Result<Backup> describe(const std::string& id) const;

@@ -132,7 +132,7 @@ Result<Handshaker::Party> Handshaker::find_party(const std::string& key,
     return party;
   }
   if (key == peer_key_) {
-    party.identity = {base::Role::peer, wished_name, key, ""};
+    party.identity = {base::Role::peer, wished_name.empty() ? "peer" : wished_name, key, ""};
     return party;
   }
   Result<std::unique_ptr<db::Reader>> reader = api_.engine.read();

@@ -2,6 +2,8 @@
 // saw is linearizable, and all instances come to one state without anybody's help. MLGUARD_ROUNDS
 // sets the number of rounds (make soak), MLGUARD_SEED repeats the choice of faults. As root the
 // instances stand on hosts of their own, and there are partitions, full disks and clock jumps too.
+#include <fcntl.h>
+
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -13,6 +15,7 @@
 #include <random>
 #include <thread>
 
+#include "base/unique_fd.h"
 #include "cluster.h"
 #include "sim/linearizability.h"
 #include "support/mounts.h"
@@ -129,7 +132,8 @@ const char* const kFaultNames[] = {"kill -9", "pause",     "partition",
                                    "one-way", "full disk", "clock jump"};
 
 constexpr std::size_t kInstances = 3;
-constexpr std::size_t kDiskBytes = 64 * 1024 * 1024;
+// Room for 200 rounds of writes and a snapshot beside them.
+constexpr std::size_t kDiskBytes = 1024 * 1024 * 1024;
 constexpr const char* kFakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
 class FaultsTest : public ClusterTest {
@@ -214,9 +218,12 @@ class FaultsTest : public ClusterTest {
     std::filesystem::rename(next, clock_file(instance));
   }
   static void fill(const std::string& path) {
-    std::ofstream file(path, std::ios::binary);
-    const std::string block(1024 * 1024, 'x');
-    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_TRUE(file.valid());
+    // Larger pieces first: what is left at the end is less than a page of the database.
+    off_t at = 0;
+    for (off_t piece = 64 * 1024 * 1024; piece >= 4096; piece /= 2) {
+      while (::posix_fallocate(file.get(), at, piece) == 0) at += piece;
     }
   }
 

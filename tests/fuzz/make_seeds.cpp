@@ -7,7 +7,9 @@
 #include "base/ids.h"
 #include "db/entry_codec.h"
 #include "db/row_image.h"
+#include "replicator/message_codec.h"
 #include "replicator/segment.h"
+#include "server/forward.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_shipping.h"
 #include "wire/api_error.h"
@@ -232,6 +234,31 @@ void segments() {
   seed("segment", "damage-cut", std::string("\2\1\0\0\0\x99", 6));
 }
 
+// The first byte chooses: a message of the protocol, or one of the shapes that are sent on.
+void peers() {
+  using replicator::Message;
+  const replicator::Entry entry{7, 3, {}, "payload"};
+  const auto message = [](replicator::Body body) {
+    return '\0' + replicator::encode(Message{"a:1", "b:1", 8, std::move(body)});
+  };
+  seed("peer_message", "ping", message(replicator::Ping{9, 8, 7}));
+  seed("peer_message", "vote", message(replicator::VoteRequest{}));
+  seed("peer_message", "fetch", message(replicator::Fetch{3, 41, {}, 39}));
+  seed("peer_message", "entries",
+       message(replicator::FetchReply{3, replicator::FetchOutcome::entries, 44, 41, {entry}}));
+  seed("peer_message", "probe", message(replicator::Probe{4, {{1, {}}}}));
+  seed("peer_message", "merge", message(replicator::MergeTail{6, 43, {entry}}));
+  server::ForwardedRequest request;
+  request.method = "GET";
+  request.target = "/v1/rules";
+  request.caller.name = "operator";
+  request.message.fields = {{"request-id", "r"}};
+  seed("peer_message", "forwarded", '\1' + server::encode(request));
+  seed("peer_message", "answer", '\2' + server::encode_forwarded_answer(server::json_answer("{}")));
+  seed("peer_message", "identity", '\3' + server::encode(base::Identity{}));
+  seed("peer_message", "audit", '\4' + server::encode(base::AuditRecord{}));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -247,5 +274,6 @@ int main(int argc, char** argv) {
   json();
   entries();
   segments();
+  peers();
   return 0;
 }

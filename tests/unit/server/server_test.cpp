@@ -341,5 +341,19 @@ TEST_F(ServerTest, AnOperatorKeyOfAnotherClusterIsRefusedByName) {
   EXPECT_EQ(other.error().reason, "other_cluster");
 }
 
+TEST_F(ServerTest, APeerWhoseSnapshotsBrokeOffGetsAnotherAndKeepsNobodyElseWaiting) {
+  start();
+  wire::ClientIdentity peer;
+  peer.cluster_public_key = server_->cluster().server_keys().public_key;
+  peer.own = server_->cluster().peer_keys();
+  auto connected = SealedClient::connect(server_->port(), peer);
+  ASSERT_TRUE(connected.ok()) << connected.error().message;
+  for (std::size_t i = 0; i < 2 * kBackupsMax; ++i) {
+    EXPECT_EQ(connected->call("POST", "/v1/backups").status, 200) << i;
+  }
+  SealedClient op = connect_operator();
+  EXPECT_EQ(op.call("POST", "/v1/backups").status, 200);
+}
+
 }  // namespace
 }  // namespace mlguard::server::test
