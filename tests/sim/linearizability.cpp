@@ -195,4 +195,35 @@ LinearizabilityReport check_linearizable(const std::vector<Operation>& history,
   return report;
 }
 
+std::vector<Operation> settle_unanswered(std::vector<Operation> history) {
+  // When the first that saw a key's value had its answer.
+  std::map<std::pair<std::string, std::string>, std::int64_t> seen;
+  const auto saw = [&seen](const Operation& operation, const std::string& value) {
+    const auto found = seen.try_emplace({operation.key, value}, operation.returned).first;
+    found->second = std::min(found->second, operation.returned);
+  };
+  for (const Operation& operation : history) {
+    if (operation.kind == OperationKind::read) saw(operation, operation.value);
+    // One that may not have happened proves nothing: it is settled by whoever saw its own value.
+    const bool swapped = operation.kind == OperationKind::compare_and_set && operation.succeeded &&
+                         operation.returned != kNeverReturned;
+    if (swapped) saw(operation, operation.expected);
+  }
+  // A swap that was never answered but whose value was seen has itself seen what it expected. From
+  // the newest back, so that a chain of them is followed.
+  std::sort(history.begin(), history.end(),
+            [](const Operation& a, const Operation& b) { return a.called > b.called; });
+  std::vector<Operation> settled;
+  for (Operation& operation : history) {
+    if (operation.kind != OperationKind::read && operation.returned == kNeverReturned) {
+      const auto found = seen.find({operation.key, operation.value});
+      if (found == seen.end()) continue;
+      operation.returned = found->second;
+      if (operation.kind == OperationKind::compare_and_set) saw(operation, operation.expected);
+    }
+    settled.push_back(std::move(operation));
+  }
+  return settled;
+}
+
 }  // namespace mlguard::sim

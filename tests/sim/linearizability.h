@@ -41,4 +41,9 @@ struct LinearizabilityReport {
 LinearizabilityReport check_linearizable(const std::vector<Operation>& history,
                                          std::uint64_t steps_max);
 
+// The same history without what makes the search explode: a write that was never answered and that
+// nobody saw may stand after everything else, so it is left out; one that was seen took effect
+// before whoever saw it first had its answer. REQUIRES: every written value is written once.
+std::vector<Operation> settle_unanswered(std::vector<Operation> history);
+
 }  // namespace mlguard::sim

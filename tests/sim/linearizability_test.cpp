@@ -138,5 +138,35 @@ TEST(LinearizabilityTest, RandomHistoriesOfARealRegisterAreAcceptedAndSpoiledOne
   }
 }
 
+TEST(LinearizabilityTest, WhatWasNeverAnsweredIsSettledByWhoSawItOrLeftOut) {
+  const auto operation = [](OperationKind kind, const char* value, const char* expected,
+                            std::int64_t called, std::int64_t returned) {
+    Operation made;
+    made.key = "k";
+    made.kind = kind;
+    made.value = value;
+    made.expected = expected;
+    made.called = called;
+    made.returned = returned;
+    return made;
+  };
+  const std::vector<Operation> settled = settle_unanswered({
+      operation(OperationKind::write, "never seen", "", 1, kNeverReturned),
+      operation(OperationKind::write, "a", "", 2, kNeverReturned),
+      // A chain: whoever saw b proves that a stood before.
+      operation(OperationKind::compare_and_set, "b", "a", 3, kNeverReturned),
+      operation(OperationKind::read, "b", "", 8, 10),
+      operation(OperationKind::read, "b", "", 11, 12),
+  });
+  ASSERT_EQ(settled.size(), 4U);
+  for (const Operation& each : settled) {
+    EXPECT_NE(each.value, "never seen");
+    EXPECT_LE(each.returned, 12);
+  }
+  EXPECT_EQ(settled.back().value, "a");
+  EXPECT_EQ(settled.back().returned, 10);
+  EXPECT_EQ(check_linearizable(settled, 1'000).verdict, Verdict::linearizable);
+}
+
 }  // namespace
 }  // namespace mlguard::sim
