@@ -16,7 +16,11 @@ using support::write_text;
 
 class ConfigTest : public LiveServerTest {
  protected:
-  void SetUp() override { ASSERT_NO_FATAL_FAILURE(start()); }
+  // Ready, it may still be writing the first entry of its term.
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(start());
+    ASSERT_TRUE(support::wait_until([this] { return revision() > 0; }));
+  }
 
   CommandResult cli(std::vector<std::string> arguments, const std::string& input = {}) {
     return support::ml_guard(server_, std::move(arguments), input);
