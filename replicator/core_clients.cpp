@@ -57,14 +57,15 @@ void Core::pump_leader() {
 void Core::execute_done(const StorageDone& done) {
   std::vector<Pending> executed = std::exchange(leading_->executing, {});
   if (done.outcome != StorageOutcome::durable || done.results.size() != executed.size()) {
-    const bool opening = leading_->term_start == 0 && rules_.opens_term_with_entry();
     for (Pending& pending : executed) {
       if (pending.kind == ProposalKind::membership) leading_->members_change_queued = false;
       pending.detail = done.problem;
       answer(pending, AnswerKind::failed);
     }
-    // A leader that cannot write leaves the lead to one that can.
-    if (opening) {
+    // A leader that cannot write leaves the lead to one that can. Until its disk takes a vote
+    // again it cannot stand either.
+    const bool opening = leading_->term_start == 0 && rules_.opens_term_with_entry();
+    if (opening || members_.voter_count() > 1) {
       become_follower();
       reset_election_timer(settings_.election_timeout_ms);
     }

@@ -68,6 +68,13 @@ Error not_leader(const NodeId& leader) {
                          : "the leader is " + leader + " now: try again"};
 }
 
+// Where others can lead, a disk that refuses is no reason to give up.
+Error leader_cannot_write(const PendingWrite& write) {
+  return {ErrorCode::unavailable, "no_leader",
+          "the leader could not write and leaves the lead to another: try again in a moment" +
+              (write.result ? std::string() : " (" + write.result.error().message + ")")};
+}
+
 Error unknown_outcome(Revision revision) {
   return {ErrorCode::timeout, "outcome_unknown",
           "the write was given to the log" +
@@ -328,8 +335,22 @@ void CoreDriver::note_progress() {
       base::log_info("leader", {{"is", now.leader}, {"term", now.term}});
     }
   }
+  if (seen_.role == Role::leader && now.role != Role::leader) release_fetches();
   if (!(now == seen_) || now_ms() - viewed_at_ms_ >= kViewMs) publish_view();
   seen_ = now;
+}
+
+// Who waits for something new here is to look for the next leader instead.
+void CoreDriver::release_fetches() {
+  const std::size_t fetched = index_of<FetchReply>();
+  for (auto it = held_replies_.begin(); it != held_replies_.end();) {
+    if (it->first.second != fetched) {
+      ++it;
+      continue;
+    }
+    it->second.reply({});
+    it = held_replies_.erase(it);
+  }
 }
 
 void CoreDriver::publish_changes() {
@@ -402,8 +423,10 @@ void CoreDriver::answer(const Answer& answer) {
 void CoreDriver::answer_write(PendingWrite& write, const Answer& answer) {
   switch (answer.kind) {
     case AnswerKind::done:
-    case AnswerKind::refused:
-    case AnswerKind::failed: return write.done(std::move(write.result));
+    case AnswerKind::refused: return write.done(std::move(write.result));
+    case AnswerKind::failed:
+      if (core_->membership().voter_count() > 1) return write.done(leader_cannot_write(write));
+      return write.done(std::move(write.result));
     case AnswerKind::not_leader: return write.done(not_leader(answer.leader));
     case AnswerKind::busy:
       return write.done(Error{ErrorCode::unavailable, "busy",

@@ -126,6 +126,7 @@ class CoreDriver final : private LinkListener {
   void answer_write(PendingWrite& write, const Answer& answer);
   std::uint64_t expect(AnswerDone done);
   void note_progress();
+  void release_fetches();
   void publish_changes();
   void publish_view();
   void sync_links(const Membership& membership);

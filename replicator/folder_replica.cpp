@@ -134,6 +134,7 @@ class FolderReplica final : public Replicator, private EntrySink {
   void transfer(const NodeId& /*target*/, AnswerDone done) override {
     done(Answer{0, AnswerKind::not_leader, 0, 0, {}, only_follows().message});
   }
+  void hand_over() override {}
   PeerCalls& calls() override { return calls_; }
   std::vector<std::pair<std::string, std::uint64_t>> messages_sent() const override { return {}; }
 

@@ -5,6 +5,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -50,6 +51,16 @@ Status status_of(const Answer& answer) {
   }
 }
 
+// The voter that has most of the log, among those heard of lately.
+std::optional<NodeId> successor(const CoreStatus& leading, std::int64_t silent_ms_max) {
+  const PeerStatus* best = nullptr;
+  for (const PeerStatus& peer : leading.peers) {
+    if (peer.kind != MemberKind::voter || peer.silent_ms > silent_ms_max) continue;
+    if (best == nullptr || peer.match > best->match) best = &peer;
+  }
+  return best == nullptr ? std::nullopt : std::optional(best->id);
+}
+
 class Replica final : public Replicator {
  public:
   Replica(db::DataFolder folder, std::unique_ptr<db::SqliteStore> store,
@@ -58,6 +69,7 @@ class Replica final : public Replicator {
           base::Clock& clock)
       : clock_(clock),
         self_(options.self),
+        settings_(options.settings),
         identity_(peer_identity(cluster, options.self)),
         folder_(std::move(folder)),
         store_(std::move(store)),
@@ -216,6 +228,16 @@ class Replica final : public Replicator {
   void transfer(const NodeId& target, AnswerDone done) override {
     driver_.transfer(target, std::move(done));
   }
+  void hand_over() override {
+    const std::shared_ptr<const ClusterView> now = view();
+    if (driver_.leading_term() == 0 || driver_.alone()) return;
+    const std::optional<NodeId> target = successor(now->core, settings_.election_timeout_ms);
+    if (!target) return;
+    flush_leases_and_wait();
+    auto done = std::make_shared<std::promise<void>>();
+    driver_.transfer(*target, [done](const Answer& /*answer*/) { done->set_value(); });
+    done->get_future().wait();
+  }
   std::vector<std::pair<std::string, std::uint64_t>> messages_sent() const override {
     std::vector<std::pair<std::string, std::uint64_t>> sent;
     const auto add = [&](const Body& body) {
@@ -308,6 +330,7 @@ class Replica final : public Replicator {
 
   base::Clock& clock_;
   const NodeId self_;
+  const Settings settings_;
   const PeerIdentity identity_;
   db::DataFolder folder_;  // Outlives the store: the lock goes last.
   std::unique_ptr<db::SqliteStore> store_;

@@ -64,6 +64,10 @@ class Replicator : public db::Engine {
   virtual void change_members(MemberChange change, const NodeId& member, const std::string& author,
                               AnswerDone done) = 0;
   virtual void transfer(const NodeId& target, AnswerDone done) = 0;
+  // Before a planned stop, while peers can still reach this instance: writes what only its memory
+  // holds, and gives the lead to the voter that has most. Waits until that is done or cannot be;
+  // nothing where it does not lead or is alone.
+  virtual void hand_over() = 0;
 
   // Requests to other instances.
   virtual PeerCalls& calls() = 0;

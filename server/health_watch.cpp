@@ -81,12 +81,14 @@ std::vector<ComponentHealth> HealthWatch::components() const {
   std::vector<db::Lease> leases = engine_.leases();
   std::vector<ComponentHealth> components;
   components.reserve(leases.size());
-  const bool leads = engine_.ticket().term != 0;
+  const std::uint64_t term = engine_.ticket().term;
   {
     const std::lock_guard lock(mutex_);
+    // Elsewhere than on the leader heartbeats arrive late: what it recorded holds. So it does on a
+    // leader that is so new that it has not begun to judge.
+    const bool judges = term != 0 && term == leading_term_;
     for (db::Lease& lease : leases) {
-      // Elsewhere than on the leader heartbeats arrive late: its judgement holds.
-      const base::Health health = leads ? monitor_.health_of(lease) : lease.component.health;
+      const base::Health health = judges ? monitor_.health_of(lease) : lease.component.health;
       const std::int64_t age = monitor_.age_ms(lease);
       components.push_back({std::move(lease), health, age});
     }

@@ -126,9 +126,11 @@ class RunningServer final : public Server {
   const wire::ClusterKey& cluster() const override { return cluster_; }
   db::Engine& engine() override { return *engine_; }
 
-  // From the outside in: no new requests, then the answers of those under way, then the store.
+  // The lead first, so that nobody waits for an election. Then from the outside in: no new
+  // requests, then the answers of those under way, then the store.
   void stop() override {
     if (stopped_.exchange(true)) return;
+    engine_->hand_over();
     if (http_) http_->stop_accepting();
     hub_.stop();
     health_.stop();
@@ -173,7 +175,8 @@ class RunningServer final : public Server {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base::Clock& clock) {
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base::Clock& clock,
+                                              const WrapReplica& wrap) {
   if (Status proper = check(options.health); !proper) return proper.error();
   for (const std::string& folder : {options.data_dir, folder_of(options.cluster_key_path),
                                     folder_of(options.operator_key_path)}) {
@@ -196,6 +199,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base
           ? replicator::Replicator::open(replica, *cluster, clock)
           : replicator::follow_folder(replica, options.follow_from, *cluster, clock);
   if (!engine) return engine.error();
+  if (wrap) *engine = wrap(std::move(*engine));
   auto server =
       std::make_unique<RunningServer>(options, clock, std::move(*cluster), std::move(*engine));
   if (Status begun = server->begin(); !begun) return begun.error();

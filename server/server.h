@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -41,11 +42,16 @@ struct ServerOptions {
   std::string ship_to;      // A folder to write segments into; empty: none.
 };
 
+// Puts something between the server and its replica.
+using WrapReplica =
+    std::function<std::unique_ptr<replicator::Replicator>(std::unique_ptr<replicator::Replicator>)>;
+
 class Server {
  public:
   // Errors: those of the keys, the store and the listener, each with what to do.
   static base::Result<std::unique_ptr<Server>> start(const ServerOptions& options,
-                                                     base::Clock& clock);
+                                                     base::Clock& clock,
+                                                     const WrapReplica& wrap = {});
   virtual ~Server() = default;
 
   virtual std::uint16_t port() const = 0;

@@ -126,6 +126,22 @@ TEST_F(ClusterTest, LeadershipIsHandedOverOnRequest) {
   EXPECT_EQ(verified.exit.code, 0) << verified.out << verified.err;
 }
 
+TEST_F(ClusterTest, AStoppedLeaderHandsTheLeadOverBeforeItEnds) {
+  start_instances(3);
+  ASSERT_EQ(wait_for_leader(), 0U);
+  ASSERT_TRUE(client(1)->put_config("sniffer", document_of("before")).ok());
+  const auto exit = at(0).terminate();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->text(), "exit 0");
+  // Its end was not what told the others: they had their new leader by then.
+  const std::optional<std::size_t> next = leader();
+  ASSERT_TRUE(next.has_value());
+  EXPECT_NE(*next, 0U);
+  start(0);
+  expect_agreement();
+  EXPECT_EQ(leader(), next);
+}
+
 TEST_F(ClusterTest, AMemberIsLetInCatchesUpVotesAndIsTakenOutAgain) {
   start_instances(3);
   ASSERT_EQ(wait_for_leader(), 0U);

@@ -102,7 +102,7 @@ std::vector<Mutation> all_mutations() {
       mutation<CommitsOnTheLeadersWord>("commits on the leader's word", 100),
       mutation<IgnoresDigests>("ignores digests", 100),
       mutation<AnswersWritesBeforeMajority>("answers writes before a majority", 100),
-      mutation<ServesReadsUnconfirmed>("serves reads unconfirmed", 100),
+      mutation<ServesReadsUnconfirmed>("serves reads unconfirmed", 1500),
       mutation<ServesReadsUncommitted>("serves reads uncommitted", 100),
       mutation<TrustsUnchangedWrites>("trusts unchanged writes unconfirmed", 100),
       mutation<ChangesMembersFreely>("changes members freely", 1500),
