@@ -16,6 +16,10 @@ CTEST := ctest --output-on-failure --no-tests=error -j2
 SOAK_ROUNDS ?= 200
 FUZZ_SECONDS ?= 60
 
+# Labels of the tests that run under the sanitizers.
+SANITIZED ?= unit sim e2e cluster
+space := $(subst ,, )
+
 help:
 	@echo "make build         every binary, in build/bin/"
 	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
@@ -47,8 +51,8 @@ bench: build
 
 fuzz: deps
 	@cmake --preset fuzz >/dev/null
-	@cmake --build --preset fuzz
-	@cd build-fuzz && MLGUARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CTEST) -L fuzz --timeout 600
+	@cmake --build --preset fuzz --target tests_fuzz
+	@cd build-fuzz && MLGUARD_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CTEST) -L '^fuzz$$' --timeout 600
 
 format: deps
 	@git ls-files '*.h' '*.c' '*.cpp' | xargs clang-format-14 -i
@@ -56,15 +60,10 @@ format: deps
 check: deps
 	@cmake/check.sh
 
-asan: deps
-	@cmake --preset asan >/dev/null
-	@cmake --build --preset asan
-	@cd build-asan && $(CTEST) -LE 'root|bench|soak'
-
-tsan: deps
-	@cmake --preset tsan >/dev/null
-	@cmake --build --preset tsan
-	@cd build-tsan && $(CTEST) -LE 'root|bench|soak'
+asan tsan: deps
+	@cmake --preset $@ >/dev/null
+	@cmake --build --preset $@ --target $(addprefix tests_,$(SANITIZED))
+	@cd build-$@ && $(CTEST) -L '^($(subst $(space),|,$(strip $(SANITIZED))))$$' -LE 'root|bench|soak'
 
 install: build
 	@cmake --install build --prefix $(or $(PREFIX),/usr/local)

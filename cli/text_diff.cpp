@@ -28,6 +28,11 @@ struct Edit {
 
 using Frontier = std::vector<int>;  // Furthest x on diagonal k, at index k + offset.
 
+std::size_t place_of(int diagonal, int offset) {
+  const int place = diagonal + offset;
+  return static_cast<std::size_t>(place);
+}
+
 // Walks back from the end through the remembered frontiers.
 std::vector<Edit> backtrack(const Lines& a, const Lines& b, const std::vector<Frontier>& trace) {
   std::vector<Edit> reversed;
@@ -37,7 +42,7 @@ std::vector<Edit> backtrack(const Lines& a, const Lines& b, const std::vector<Fr
     // Frontier d was saved before step d ran: it holds diagonals -(d-1) … d-1 at offset d.
     const Frontier& v = trace[static_cast<std::size_t>(d)];
     const int k = x - y;
-    const auto at = [&](int diagonal) { return v[static_cast<std::size_t>(diagonal + d + 1)]; };
+    const auto at = [&](int diagonal) { return v[place_of(diagonal, d + 1)]; };
     const bool down = k == -d || (k != d && at(k - 1) < at(k + 1));
     const int from_k = down ? k + 1 : k - 1;
     const int from_x = d == 0 ? 0 : at(from_k);
@@ -75,9 +80,7 @@ std::vector<Edit> shortest_edits(const Lines& a, const Lines& b) {
     // Only the diagonals that step d reads are remembered: -(d+1) … d+1.
     trace.emplace_back(v.begin() + (offset - d - 1), v.begin() + (offset + d + 2));
     for (int k = -d; k <= d; k += 2) {
-      const auto at = [&](int diagonal) -> int& {
-        return v[static_cast<std::size_t>(diagonal + offset)];
-      };
+      const auto at = [&](int diagonal) -> int& { return v[place_of(diagonal, offset)]; };
       int x = (k == -d || (k != d && at(k - 1) < at(k + 1))) ? at(k + 1) : at(k - 1) + 1;
       int y = x - k;
       while (x < n && y < m && a[static_cast<std::size_t>(x)] == b[static_cast<std::size_t>(y)]) {

@@ -22,6 +22,7 @@ constexpr std::uint64_t kLogOversize = 2;
 
 std::vector<db::ClusterMember> cluster_members(const std::vector<Member>& members) {
   std::vector<db::ClusterMember> out;
+  out.reserve(members.size());
   for (const Member& member : members) {
     out.push_back({member.id, member.kind == MemberKind::voter});
   }

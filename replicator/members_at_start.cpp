@@ -29,6 +29,7 @@ std::vector<NodeId> names_of(const Membership& membership) {
 
 Status check_names(const std::vector<NodeId>& names) {
   std::vector<Member> members;
+  members.reserve(names.size());
   for (const NodeId& name : names) members.push_back({name, MemberKind::voter});
   return check_members(members);
 }

@@ -30,17 +30,16 @@ PeerCalls::PeerCalls(const PeerIdentity& identity, std::size_t threads) : identi
 PeerCalls::~PeerCalls() { stop(); }
 
 void PeerCalls::call(PeerCall call) {
-  bool full = false;
   {
     const std::lock_guard lock(mutex_);
-    full = stopping_ || queue_.size() >= kPeerCallsQueuedMax;
-    if (!full) queue_.push_back(std::move(call));
+    if (!stopping_ && queue_.size() < kPeerCallsQueuedMax) {
+      queue_.push_back(std::move(call));
+      wake_.notify_one();
+      return;
+    }
   }
-  if (full) {
-    return call.done(Error{ErrorCode::unavailable, "busy",
-                           "too many requests wait for the leader: try again in a moment"});
-  }
-  wake_.notify_one();
+  call.done(Error{ErrorCode::unavailable, "busy",
+                  "too many requests wait for the leader: try again in a moment"});
 }
 
 void PeerCalls::stop() {

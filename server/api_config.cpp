@@ -10,7 +10,6 @@ namespace mlguard::server {
 
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 using base::Result;
 using base::Status;

@@ -8,7 +8,6 @@ namespace mlguard::server {
 
 namespace {
 
-using base::Error;
 using base::ErrorCode;
 using base::Result;
 

@@ -138,8 +138,7 @@ void SessionTable::remove_oldest_of(const std::string& key, Ended& ended) {
   const auto oldest = std::min_element(
       sessions.begin(), sessions.end(),
       [](const Pointer& a, const Pointer& b) { return a->last_use_ms < b->last_use_ms; });
-  const Pointer session = *oldest;
-  remove(session, ended);
+  remove(Pointer(*oldest), ended);  // Kept while it is taken out of the list.
 }
 
 void SessionTable::tell(const Ended& ended) const {

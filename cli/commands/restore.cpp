@@ -58,6 +58,7 @@ std::string server_beside_us() {
 // Returns only when it fails.
 base::Status become_server(std::vector<std::string> words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   std::signal(SIGPIPE, SIG_DFL);

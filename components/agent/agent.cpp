@@ -99,16 +99,17 @@ class AgentImpl final : public Agent {
         stop_(std::move(stop)),
         client_(std::move(client)),
         loop_(std::move(control), std::move(callbacks), *client_, clock_),
-        thread_([this] { work(); }) {}
+        thread_([this] { work(); }),
+        pulse_([this] { beat_on(); }) {}
 
   ~AgentImpl() override {
     stop_->request();
-    end_thread();
+    end_threads();
   }
 
   int run() override {
     stop_->wait();
-    end_thread();
+    end_threads();
     if (loop_.registered()) unregister();
     base::log_info("stopped", {{"component", component_.name}});
     return exit_code_;
@@ -131,20 +132,39 @@ class AgentImpl final : public Agent {
       wake_.wait_for(lock, step.pause, [this] { return stopping_; });
       if (stopping_) break;
     }
+    has_ended();
+  }
+
+  void beat_on() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      lock.unlock();
+      const milliseconds pause = loop_.pulse();
+      lock.lock();
+      wake_.wait_for(lock, pause, [this] { return stopping_; });
+    }
+    lock.unlock();
+    has_ended();
+  }
+
+  void has_ended() {
     const std::lock_guard lock(mutex_);
-    ended_ = true;
+    --running_;
     wake_.notify_all();
   }
 
-  void end_thread() {
+  void end_threads() {
     {
       std::unique_lock lock(mutex_);
       stopping_ = true;
       wake_.notify_all();
       // Again and again: a connection that is just being made may not hear the first call.
-      while (!wake_.wait_for(lock, kCancelAgain, [this] { return ended_; })) client_->cancel();
+      while (!wake_.wait_for(lock, kCancelAgain, [this] { return running_ == 0; })) {
+        client_->cancel();
+      }
     }
     if (thread_.joinable()) thread_.join();
+    if (pulse_.joinable()) pulse_.join();
   }
 
   // With a client of its own: the other one may have been cancelled.
@@ -169,9 +189,10 @@ class AgentImpl final : public Agent {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // Guarded by mutex_, as the next two.
-  bool ended_ = false;
+  int running_ = 2;        // Threads.
   int exit_code_ = 0;
-  std::thread thread_;  // Last: it uses all above.
+  std::thread thread_;  // Last: they use all above.
+  std::thread pulse_;
 };
 
 }  // namespace

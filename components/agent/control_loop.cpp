@@ -20,6 +20,9 @@ constexpr milliseconds kPauseBeforeRegistering{100};
 // Beats come up to a tenth early, so that a fleet that was started together spreads out.
 constexpr std::int64_t kJitterShare = 10;
 constexpr std::int64_t kSecondMs = 1'000;
+constexpr milliseconds kPulseGrain{10};
+// Until the first answer says what the control plane wants to hear.
+constexpr milliseconds kPulseAtFirst{1'000};
 
 // Waiting may help: the control plane is away, busy, or just being changed.
 bool is_passing(const base::Error& error) {
@@ -64,6 +67,14 @@ ControlLoop::Step ControlLoop::step() {
 base::Status ControlLoop::register_once() {
   const auto status = client_.register_component(options_.component);
   if (!status.ok()) return status;
+  {
+    const std::lock_guard lock(mutex_);
+    last_.component = options_.component.name;
+    last_.instance_id = options_.component.instance_id;
+    last_.status = status_;
+    beaten_at_ms_ = clock_.monotonic_ms();
+    pulse_after_ = std::min(server_interval_, kPulseAtFirst);
+  }
   registered_ = true;
   ever_registered_ = true;
   knows_config_ = false;
@@ -173,18 +184,48 @@ void ControlLoop::apply_global(const base::ConfigVersion& config) {
   base::log_info("global configuration applied", {{"version", config.version}});
 }
 
+// Numbered and dated; what it says is the last one's.
+base::Heartbeat ControlLoop::next_heartbeat() {
+  ++last_.seq;
+  last_.sent_at_ms = clock_.wall_ms();
+  beaten_at_ms_ = clock_.monotonic_ms();
+  return last_;
+}
+
 base::Status ControlLoop::beat() {
+  std::string status = heartbeat_status();
+  std::string detail = heartbeat_detail();
   base::Heartbeat heartbeat;
-  heartbeat.component = options_.component.name;
-  heartbeat.instance_id = options_.component.instance_id;
-  heartbeat.seq = ++seq_;
-  heartbeat.sent_at_ms = clock_.wall_ms();
-  heartbeat.status = heartbeat_status();
-  heartbeat.detail = heartbeat_detail();
+  {
+    const std::lock_guard lock(mutex_);
+    last_.status = std::move(status);
+    last_.detail = std::move(detail);
+    heartbeat = next_heartbeat();
+  }
   const auto reply = client_.heartbeat(heartbeat);
   if (!reply.ok()) return reply.error();
   server_interval_ = std::max(reply->interval, milliseconds(1));
+  {
+    const std::lock_guard lock(mutex_);
+    pulse_after_ = server_interval_;
+  }
   return follow(reply->heads);
+}
+
+milliseconds ControlLoop::pulse() {
+  base::Heartbeat heartbeat;
+  {
+    const std::lock_guard lock(mutex_);
+    const milliseconds due =
+        milliseconds(beaten_at_ms_ - clock_.monotonic_ms()) + pulse_after_ + kPulseGrain;
+    if (!registered_ || due.count() > 0) return std::max(due, kPulseGrain);
+    heartbeat = next_heartbeat();
+  }
+  const auto reply = client_.heartbeat(heartbeat);
+  if (!reply.ok()) return kPauseAfterFailure;
+  const std::lock_guard lock(mutex_);
+  pulse_after_ = std::max(reply->interval, milliseconds(1));
+  return pulse_after_;
 }
 
 base::Status ControlLoop::follow(const base::ResourceHeads& heads) {

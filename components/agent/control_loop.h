@@ -2,7 +2,7 @@
 // time: register, upload or fetch the configuration, send a heartbeat, follow what its answer
 // says. Waiting and threads are the Agent's.
 //
-// Threads: step() from one thread; set_status() and registered() from any.
+// Threads: step() from one thread; pulse() from one other; set_status() and registered() from any.
 #pragma once
 
 #include <atomic>
@@ -35,6 +35,11 @@ class ControlLoop {
     std::optional<int> exit_code;  // The agent cannot go on: the process's exit code.
   };
   Step step();
+  // Beats on while a step hangs on something slow (a write on a slow disk, a configuration that
+  // takes long to apply), so that nobody takes this component for dead. Repeats what the last
+  // heartbeat said; the step's own next one is what learns from its answer. Returns when to ask
+  // again.
+  milliseconds pulse();
 
   void set_status(const std::string& status);
   bool registered() const { return registered_; }
@@ -56,6 +61,7 @@ class ControlLoop {
   milliseconds beat_pause();
   std::string heartbeat_status() const;
   std::string heartbeat_detail() const;
+  base::Heartbeat next_heartbeat();
 
   const ControlOptions options_;
   const AgentCallbacks callbacks_;
@@ -67,7 +73,6 @@ class ControlLoop {
   std::uint64_t seen_version_ = 0;
   std::uint64_t seen_global_ = 0;
   std::optional<std::uint64_t> seen_rules_;
-  std::uint64_t seq_ = 0;
   milliseconds server_interval_{5'000};
   milliseconds site_interval_{0};  // Of the global configuration; 0: none.
   std::string config_problem_;     // Why the newest configuration is not in force; or empty.
@@ -75,7 +80,10 @@ class ControlLoop {
   std::optional<base::Error> failing_;  // The last one told; empty while all is well.
   std::minstd_rand random_;
   mutable std::mutex mutex_;
-  std::string status_ = "ok";  // Guarded by mutex_.
+  std::string status_ = "ok";      // Guarded by mutex_, as all below.
+  base::Heartbeat last_;           // What was said last.
+  std::int64_t beaten_at_ms_ = 0;  // On the monotonic clock.
+  milliseconds pulse_after_{0};
 };
 
 }  // namespace mlguard::agent

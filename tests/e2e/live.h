@@ -25,7 +25,7 @@ namespace mlguard::e2e {
 
 // Time and memory limits hold for the product as it is built to be used; sanitizers make it slower
 // and larger.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef MLGUARD_SANITIZED
 inline constexpr int kSlowdown = 10;
 #else
 inline constexpr int kSlowdown = 1;

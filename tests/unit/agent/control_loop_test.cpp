@@ -20,6 +20,7 @@ class ControlLoopTest : public testing::Test {
         return base::Error{ErrorCode::invalid_argument, "unknown_key", "there is no key 'bad'"};
       }
       applied_.push_back(config.document);
+      if (while_applying_) while_applying_();
       return {};
     };
     callbacks.apply_global_config = [this](const base::ConfigVersion& config) -> base::Status {
@@ -40,6 +41,7 @@ class ControlLoopTest : public testing::Test {
   std::vector<std::string> applied_;
   std::vector<std::string> applied_global_;
   std::vector<std::uint64_t> rules_;
+  std::function<void()> while_applying_;
 };
 
 TEST_F(ControlLoopTest, TheFirstRoundRegistersUploadsAppliesAndBeats) {
@@ -54,6 +56,27 @@ TEST_F(ControlLoopTest, TheFirstRoundRegistersUploadsAppliesAndBeats) {
   EXPECT_EQ(client_.applied[0].resource, "config");
   EXPECT_EQ(client_.applied[0].revision, 1U);
   EXPECT_EQ(client_.applied[0].digest, "sha-1");
+}
+
+TEST_F(ControlLoopTest, WhileAStepHangsThePulseBeatsOn) {
+  ControlLoop loop = make_loop();
+  EXPECT_GT(loop.pulse().count(), 0);
+  EXPECT_TRUE(client_.beats.empty()) << "nobody beats before it is registered";
+  while_applying_ = [&] {
+    EXPECT_GT(loop.pulse().count(), 0);
+    EXPECT_TRUE(client_.beats.empty()) << "just registered";
+    for (int i = 1; i <= 3; ++i) {
+      clock_.advance_ms(10'000);
+      EXPECT_EQ(loop.pulse(), client_.interval);
+      EXPECT_EQ(client_.beats.size(), static_cast<std::size_t>(i));
+    }
+  };
+  loop.step();
+  ASSERT_EQ(client_.beats.size(), 4U);
+  for (std::size_t i = 0; i < client_.beats.size(); ++i) EXPECT_EQ(client_.beats[i].seq, i + 1);
+  EXPECT_EQ(client_.beats.back().detail, R"({"packets":7})");
+  loop.pulse();
+  EXPECT_EQ(client_.beats.size(), 4U) << "the step has just beaten itself";
 }
 
 TEST_F(ControlLoopTest, AConfigurationThatIsThereAlreadyIsNotOverwritten) {
