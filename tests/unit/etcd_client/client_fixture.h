@@ -34,6 +34,11 @@ class ClientFixture : public testing::Test {
   }
   ~ClientFixture() override { std::filesystem::remove_all(folder_); }
 
+  // Handlers stand on the derived fixture.
+  void TearDown() override {
+    for (const auto& server : servers_) server->stop();
+  }
+
   std::string credential_path() const { return (folder_ / "sniffer.credential").string(); }
 
   FakeServer& add_server(FakeServer::Handler handler) {

@@ -124,8 +124,10 @@ FakeServer::FakeServer(const wire::KeyPair& cluster, Handler handler, int port)
   acceptor_ = std::thread([this] { accept_loop(); });
 }
 
-FakeServer::~FakeServer() {
-  stopping_ = true;
+FakeServer::~FakeServer() { stop(); }
+
+void FakeServer::stop() {
+  if (stopping_.exchange(true)) return;
   ::shutdown(listener_.get(), SHUT_RDWR);
   release_holds();
   acceptor_.join();

@@ -54,6 +54,8 @@ class FakeServer {
   // port 0: any free one.
   explicit FakeServer(const wire::KeyPair& cluster, Handler handler, int port = 0);
   ~FakeServer();
+  // The handler is not called after this. Idempotent.
+  void stop();
   FakeServer(const FakeServer&) = delete;
   FakeServer& operator=(const FakeServer&) = delete;
 
