@@ -94,6 +94,7 @@ class RunningServer final : public Server {
     watch_ =
         engine_->watch([this](const std::vector<base::Change>& changes) { hub_.publish(changes); });
     gate_ = std::make_unique<Gate>(api_);
+    wait_until_it_leads();
     HttpOptions http = options_.http;
     http.body_bytes_max = options_.api.body_bytes_max + wire::kFrameOverheadBytesMax;
     Result<std::unique_ptr<HttpServer>> started =
@@ -114,11 +115,6 @@ class RunningServer final : public Server {
       api_.found_at = "localhost:" + std::to_string(http_->port());
     }
     return {};
-  }
-
-  // Alone, it leads within milliseconds, unless the disk refuses; with others, nobody waits here.
-  void wait_until_it_leads() const {
-    if (engine_->view()->core.membership.voter_count() == 1) engine_->wait_for_leader(kLeadWaitMs);
   }
 
   std::uint16_t port() const override { return http_->port(); }
@@ -142,6 +138,12 @@ class RunningServer final : public Server {
   }
 
  private:
+  // Alone, it leads within milliseconds, unless the disk refuses: whoever can talk to it can write.
+  // With others, nobody waits here.
+  void wait_until_it_leads() const {
+    if (engine_->view()->core.membership.voter_count() == 1) engine_->wait_for_leader(kLeadWaitMs);
+  }
+
   // What is due once in a while, on the health watch's thread.
   void chores() {
     sessions_.expire();
@@ -203,7 +205,6 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, base
   auto server =
       std::make_unique<RunningServer>(options, clock, std::move(*cluster), std::move(*engine));
   if (Status begun = server->begin(); !begun) return begun.error();
-  server->wait_until_it_leads();
   return std::unique_ptr<Server>(std::move(server));
 }
 
