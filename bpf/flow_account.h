@@ -45,8 +45,8 @@ struct mlg_flow_side {
   __u64 first_ns; /* least and greatest time of a packet; both 0 while packets is 0 */
   __u64 last_ns;
   /* Gaps between a packet and the latest one before it, in this direction. A packet that is older
-   * than the latest counts a gap of 0. Squares in µs² of gaps cut down to whole µs, saturated. */
-  __u64 gap_sum_ns;
+   * than the latest counts a gap of 0. Gaps are cut down to whole µs, sums are saturated. */
+  __u64 gap_sum_us;
   __u64 gap_squares_us2;
   __u32 gaps;
   __u32 flag_counts[MLG_TCP_FLAGS]; /* by bit: FIN SYN RST PSH ACK URG ECE CWR; saturated */
@@ -110,8 +110,8 @@ MLG_INLINE enum mlg_flow_direction mlg_flow_key_of(const struct mlg_packet* pack
 MLG_INLINE void mlg_flow_add_gap(struct mlg_flow_side* side, __u64 gap_ns) {
   const __u64 longest_us = 0xffffffffULL; /* 71 minutes: its square still fits */
   __u64 gap_us = gap_ns / MLG_NS_PER_US;
-  if (gap_us > longest_us) gap_us = longest_us;
-  side->gap_sum_ns = mlg_add_saturated(side->gap_sum_ns, gap_ns);
+  if (gap_us > longest_us) gap_us = longest_us; /* a longer one counts as this */
+  side->gap_sum_us = mlg_add_saturated(side->gap_sum_us, gap_us);
   side->gap_squares_us2 = mlg_add_saturated(side->gap_squares_us2, gap_us * gap_us);
   side->gaps = mlg_add_saturated32(side->gaps, 1);
 }
@@ -160,7 +160,7 @@ MLG_INLINE void mlg_flow_account(struct mlg_flow_counters* counters,
 }
 
 MLG_INLINE void mlg_flow_merge_gaps(struct mlg_flow_side* into, const struct mlg_flow_side* more) {
-  into->gap_sum_ns = mlg_add_saturated(into->gap_sum_ns, more->gap_sum_ns);
+  into->gap_sum_us = mlg_add_saturated(into->gap_sum_us, more->gap_sum_us);
   into->gap_squares_us2 = mlg_add_saturated(into->gap_squares_us2, more->gap_squares_us2);
   into->gaps = mlg_add_saturated32(into->gaps, more->gaps);
   /* One wholly after the other: the gap between them is known as well. */

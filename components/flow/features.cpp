@@ -9,7 +9,6 @@ namespace {
 
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSecondsPerNs = 1e-9;
-constexpr double kUsPerNs = 1e-3;
 constexpr double kSecondsPerUs = 1e-6;
 
 // Bits of mlg_flow_side.flag_counts.
@@ -48,11 +47,10 @@ double size_max(const mlg_flow_side& side) {
   return side.packets > 0 ? as_double(side.size_max) : kUndefined;
 }
 double gap_mean_s(const mlg_flow_side& side) {
-  return ratio(as_double(side.gap_sum_ns) * kSecondsPerNs, as_double(side.gaps));
+  return kSecondsPerUs * ratio(as_double(side.gap_sum_us), as_double(side.gaps));
 }
-// The squares are of whole µs, the sum of ns: what a gap of less than 1 µs adds is lost.
 double gap_deviation_s(const mlg_flow_side& side) {
-  return kSecondsPerUs * deviation(as_double(side.gaps), as_double(side.gap_sum_ns) * kUsPerNs,
+  return kSecondsPerUs * deviation(as_double(side.gaps), as_double(side.gap_sum_us),
                                    as_double(side.gap_squares_us2));
 }
 double flag_share(const mlg_flow_side& side, Flag flag) {
@@ -113,11 +111,11 @@ constexpr std::array<Feature, kFeatures> kTable = {{
      [](Row f) { return size_deviation(f.reverse()); }},
     {"rev_size_max", "bytes", "greatest IP length of the responder's packets",
      [](Row f) { return size_max(f.reverse()); }},
-    {"fwd_gap_mean", "s", "mean time between packets of the initiator",
+    {"fwd_gap_mean", "s", "mean time between packets of the initiator, in whole µs",
      [](Row f) { return gap_mean_s(f.forward()); }},
-    {"fwd_gap_std", "s", "standard deviation of the same, to 1 µs",
+    {"fwd_gap_std", "s", "standard deviation of the same",
      [](Row f) { return gap_deviation_s(f.forward()); }},
-    {"rev_gap_mean", "s", "mean time between packets of the responder",
+    {"rev_gap_mean", "s", "mean time between packets of the responder, in whole µs",
      [](Row f) { return gap_mean_s(f.reverse()); }},
     {"fwd_syn_share", "share", "the initiator's packets with SYN over all of its packets; TCP",
      [](Row f) { return tcp_only(f, flag_share(f.forward(), kSyn)); }},

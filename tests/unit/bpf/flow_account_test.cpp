@@ -85,7 +85,7 @@ TEST(FlowAccountTest, CountsSizesFlagsGapsAndTheFirstWindow) {
   EXPECT_EQ(side.first_ns, 5'000'000u);
   EXPECT_EQ(side.last_ns, 8'000'000u);
   EXPECT_EQ(side.gaps, 2u);
-  EXPECT_EQ(side.gap_sum_ns, 3'000'000u);
+  EXPECT_EQ(side.gap_sum_us, 3'000u);
   EXPECT_EQ(side.gap_squares_us2, 9'000'000u);
   EXPECT_EQ(side.initial_window, 1000);
   EXPECT_EQ(side.syn_only, 1u);
@@ -99,8 +99,11 @@ TEST(FlowAccountTest, NothingOverflowsQuietly) {
   mlg_flow_side side = {};
   mlg_flow_add_gap(&side, std::numeric_limits<std::uint64_t>::max());
   mlg_flow_add_gap(&side, std::numeric_limits<std::uint64_t>::max());
-  EXPECT_EQ(side.gap_sum_ns, std::numeric_limits<std::uint64_t>::max());
+  EXPECT_EQ(side.gap_sum_us, 2 * std::uint64_t{std::numeric_limits<std::uint32_t>::max()});
   EXPECT_EQ(side.gap_squares_us2, std::numeric_limits<std::uint64_t>::max());
+  side.gap_sum_us = std::numeric_limits<std::uint64_t>::max() - 1;
+  mlg_flow_add_gap(&side, 2'000);
+  EXPECT_EQ(side.gap_sum_us, std::numeric_limits<std::uint64_t>::max());
   mlg_flow_counters counters = {};
   counters.side[0].packets = 1;
   counters.side[0].size_squares = std::numeric_limits<std::uint64_t>::max() - 1;
@@ -170,7 +173,7 @@ TEST(FlowMergeTest, InterleavedPartsLoseNothingButGapsBetweenThem) {
   for (int i = 0; i < MLG_FLOW_DIRECTIONS; ++i) {
     EXPECT_EQ(merged.side[i].gaps, whole.side[i].gaps - 3);
     merged.side[i].gaps = whole.side[i].gaps;
-    merged.side[i].gap_sum_ns = whole.side[i].gap_sum_ns;
+    merged.side[i].gap_sum_us = whole.side[i].gap_sum_us;
     merged.side[i].gap_squares_us2 = whole.side[i].gap_squares_us2;
   }
   EXPECT_TRUE(same_bytes(merged, whole));
