@@ -1,5 +1,6 @@
 // Writes the committed seeds of the fuzz targets into a folder: real messages and real mistakes.
 //   make_fuzz_seeds tests/fuzz/seeds
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "server/forward.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_shipping.h"
+#include "tests/support/packet_fixtures.h"
 #include "wire/api_error.h"
 #include "wire/cluster_messages.h"
 #include "wire/credentials.h"
@@ -259,6 +261,20 @@ void peers() {
   seed("peer_message", "audit", '\4' + server::encode(base::AuditRecord{}));
 }
 
+// The first byte chooses: from the Ethernet header on, or from the IP header on. Named by what they
+// describe, with dashes for what does not belong in a file's name.
+void packets() {
+  for (const support::PacketFixture& row : support::packet_fixtures()) {
+    std::string name = row.description;
+    for (char& c : name) {
+      if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '-';
+    }
+    const std::string bytes(row.bytes.begin(), row.bytes.end());
+    seed("packet", name, '\0' + bytes);
+    if (bytes.size() > 14) seed("packet", name + "-ip", '\1' + bytes.substr(14));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -275,5 +291,6 @@ int main(int argc, char** argv) {
   entries();
   segments();
   peers();
+  packets();
   return 0;
 }

@@ -1,0 +1,119 @@
+// HostWindows: what each host did in the last ten seconds, as a source of flows and as their
+// destination, and what is normal for it.
+//
+// Time is event time in whole seconds: it comes from the packets and never goes back. The window is
+// the current second and the nine before it. What is normal is the mean per second since the host
+// was first seen, weighted by exp(-age / kNormalSeconds), and undefined in its first
+// kNormalSecondsMin seconds.
+//
+// Memory is bounded: hosts_max hosts in each role (the one without traffic for the longest time
+// makes room, and is counted), ten buckets each, and sketches_max sketches (distinct_counter.h).
+// One thread at a time.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "flow/distinct_counter.h"
+#include "flow/flow_record.h"
+#include "flow/lru_table.h"
+
+namespace mlguard::flow {
+
+inline constexpr double kNormalSeconds = 300;
+inline constexpr std::uint32_t kNormalSecondsMin = 60;
+
+struct Address {
+  std::array<std::uint8_t, MLG_ADDRESS_BYTES> bytes{};
+  static Address of(const std::uint8_t* bytes);
+};
+
+struct HostWindowsOptions {
+  std::size_t hosts_max = 16'384;
+  std::size_t sketches_max = 1'024;
+  std::uint64_t seed = 0;
+};
+
+// One role: hosts as sources, or as destinations.
+class HostTable {
+ public:
+  explicit HostTable(const HostWindowsOptions& options)
+      : table_(options.hosts_max, options.seed), seed_(options.seed) {}
+
+  // Names a host for as long as it is in the table; afterwards it is ignored.
+  struct Handle {
+    std::uint32_t index = ~std::uint32_t{0};
+    std::uint32_t generation = 0;
+  };
+
+  // As things stand; an unknown host has done nothing.
+  HostWindow look(const Address& host, std::uint32_t second) const;
+  Handle add_flow(const Address& host, const Address& peer, std::uint16_t port,
+                  std::uint32_t second, SketchBudget& budget);
+  void add_packet(Handle handle, std::uint32_t bytes, std::uint32_t second);
+  // A flow that began in `begun_second` was opened.
+  void open_flow(Handle handle, std::uint32_t begun_second);
+
+  std::size_t size() const { return table_.size(); }
+  std::uint64_t evicted() const { return evicted_; }
+
+ private:
+  struct Bucket {
+    std::uint32_t second = 0;
+    std::uint32_t flows = 0;
+    std::uint32_t opened = 0;
+    std::uint32_t packets = 0;
+    std::uint64_t bytes = 0;
+  };
+  struct Host {
+    std::array<Bucket, kWindowSeconds> buckets;
+    DistinctCounter ports;
+    DistinctCounter hosts;
+    std::uint32_t first_second = 0;
+    std::uint32_t last_second = 0;  // up to which the sums are weighted
+    double flows_weighted = 0;
+    double packets_weighted = 0;
+  };
+  using Table = LruTable<Address, Host>;
+
+  static double weight(std::uint32_t seconds);
+  Bucket& bucket(Table::Index at, std::uint32_t second);
+  HostWindow window_of(const Host& host, std::uint32_t second) const;
+
+  Table table_;
+  std::uint64_t seed_;
+  std::uint64_t evicted_ = 0;
+};
+
+class HostWindows {
+ public:
+  explicit HostWindows(const HostWindowsOptions& options)
+      : budget_{options.sketches_max}, sources_(options), destinations_(options) {}
+  // The tables hold on to the budget's address.
+  HostWindows(const HostWindows&) = delete;
+  HostWindows& operator=(const HostWindows&) = delete;
+
+  struct Handles {
+    HostTable::Handle source;
+    HostTable::Handle destination;
+  };
+
+  FlowWindows look(const Address& source, const Address& destination, std::uint32_t second) const;
+  Handles add_flow(const Address& source, const Address& destination,
+                   std::uint16_t destination_port, std::uint32_t second);
+  // A packet that the source sent.
+  void add_packet(const Handles& handles, std::uint32_t bytes, std::uint32_t second);
+  void open_flow(const Handles& handles, std::uint32_t begun_second);
+
+  std::uint64_t hosts_evicted() const { return sources_.evicted() + destinations_.evicted(); }
+  std::size_t hosts() const { return sources_.size() + destinations_.size(); }
+  const SketchBudget& sketches() const { return budget_; }
+
+ private:
+  SketchBudget budget_;  // Outlives the tables.
+  HostTable sources_;
+  HostTable destinations_;
+};
+
+}  // namespace mlguard::flow

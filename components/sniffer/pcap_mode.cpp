@@ -1,0 +1,239 @@
+#include "sniffer/pcap_mode.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <string_view>
+
+#include "base/files.h"
+#include "sniffer/capture_reader.h"
+#include "sniffer/link_layer.h"
+#include "sniffer/progress.h"
+
+namespace mlguard::sniffer {
+namespace {
+
+constexpr std::size_t kWriteBytes = 1 << 18;
+constexpr std::uint64_t kPacketsBetweenLooks = 4'096;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Where the records go. The first error is kept, and nothing is written after it.
+class FlowWriter {
+ public:
+  static base::Result<std::unique_ptr<FlowWriter>> open(const PcapOptions& options) {
+    auto writer = std::unique_ptr<FlowWriter>(new FlowWriter(options));
+    if (options.flows_path.empty()) return writer;
+    writer->file_ =
+        options.flows_path == "-" ? stdout : std::fopen(options.flows_path.c_str(), "w");
+    if (writer->file_ == nullptr) {
+      return base::errno_error("could not open", options.flows_path, errno);
+    }
+    writer->text_ = flow::flow_header(options.format);
+    return writer;
+  }
+  ~FlowWriter() {
+    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
+  }
+  FlowWriter(const FlowWriter&) = delete;
+  FlowWriter& operator=(const FlowWriter&) = delete;
+
+  void add(const flow::FlowRecord& record) {
+    if (file_ == nullptr || !status_.ok()) return;
+    flow::append_flow(record, format_, text_);
+    if (text_.size() >= kWriteBytes) flush();
+  }
+  // Writes what is left.
+  base::Status finish() {
+    if (file_ != nullptr && status_.ok()) flush();
+    if (file_ != nullptr && status_.ok() && std::fflush(file_) != 0) fail();
+    return status_;
+  }
+  bool failed() const { return !status_.ok(); }
+
+ private:
+  explicit FlowWriter(const PcapOptions& options)
+      : format_(options.format), path_(options.flows_path) {}
+  void flush() {
+    if (std::fwrite(text_.data(), 1, text_.size(), file_) != text_.size()) fail();
+    text_.clear();
+  }
+  void fail() { status_ = base::errno_error("could not write", path_, errno); }
+
+  flow::FlowFormat format_;
+  std::string path_;
+  std::FILE* file_ = nullptr;
+  std::string text_;
+  base::Status status_;
+};
+
+const char* reason_text(int result) {
+  switch (result) {
+    case MLG_PARSE_NOT_IP: return "not IP";
+    case MLG_PARSE_TRUNCATED: return "truncated";
+    case MLG_PARSE_FRAGMENT: return "fragments";
+    case MLG_PARSE_MALFORMED: return "malformed";
+    case MLG_PARSE_VLAN_DEPTH: return "too many VLAN tags";
+    case MLG_PARSE_EXTENSION_DEPTH: return "too many IPv6 extension headers";
+    default: return "other transports";
+  }
+}
+
+void feed(CaptureReader& reader, flow::Tracker& tracker, const FlowWriter& writer,
+          PcapSummary& summary) {
+  Progress progress;
+  CapturedPacket captured;
+  mlg_packet packet;
+  while (!writer.failed()) {
+    const base::Result<bool> more = reader.next(captured);
+    if (!more.ok()) summary.end = more.error();
+    if (!more.ok() || !*more) return;
+    const mlg_parse_result result =
+        parse_link(reader.link_type(), captured.bytes, captured.size, packet);
+    ++summary.by_result[static_cast<std::size_t>(result)];
+    if (result == MLG_PARSE_OK) tracker.add(packet, captured.time_ns);
+    if (summary.packets_seen == 0) summary.first_ns = captured.time_ns;
+    summary.first_ns = std::min(summary.first_ns, captured.time_ns);
+    summary.last_ns = std::max(summary.last_ns, captured.time_ns);
+    ++summary.packets_seen;
+    if (summary.packets_seen % kPacketsBetweenLooks == 0 && progress.due()) {
+      progress.show(reader.position_bytes(), reader.size_bytes(), summary.packets_seen);
+    }
+  }
+}
+
+struct RawFlags {
+  PcapOptions options;
+  std::string format;
+  unsigned idle_timeout_s = 15;
+  unsigned active_timeout_s = 60;
+};
+
+void add_flags(CLI::App& app, RawFlags& raw) {
+  constexpr std::size_t kFlowsMaxMost = 16'777'216;
+  app.add_option("--pcap", raw.options.capture_path,
+                 "Capture to read (pcap or pcapng); - is standard input")
+      ->required();
+  app.add_option("--flows", raw.options.flows_path,
+                 "Write one record a flow here; - is standard output");
+  app.add_option("--format", raw.format, "csv or jsonl (default: by the name of --flows, else csv)")
+      ->check(CLI::IsMember({"csv", "jsonl"}));
+  app.add_option("--idle-timeout-s", raw.idle_timeout_s, "A flow without a packet for so long ends")
+      ->check(CLI::Range(1U, 600U))
+      ->capture_default_str();
+  app.add_option("--active-timeout-s", raw.active_timeout_s, "A longer flow is told in parts")
+      ->check(CLI::Range(1U, 3'600U))
+      ->capture_default_str();
+  app.add_option("--flows-max", raw.options.tracker.flows_max, "Flows followed at once")
+      ->check(CLI::Range(std::size_t{1}, kFlowsMaxMost))
+      ->capture_default_str();
+  app.footer(
+      "Columns: docs/features.md. Exit codes: 0; 1 the capture or the output failed (of a capture\n"
+      "that is cut off, what came before is written); 2 wrong flags.");
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+PcapOptions options_of(const RawFlags& raw) {
+  PcapOptions options = raw.options;
+  const bool json = raw.format.empty() ? ends_with(options.flows_path, ".jsonl") ||
+                                             ends_with(options.flows_path, ".json")
+                                       : raw.format == "jsonl";
+  options.format = json ? flow::FlowFormat::jsonl : flow::FlowFormat::csv;
+  options.tracker.idle_timeout_ns = raw.idle_timeout_s * flow::kNsPerSecond;
+  options.tracker.active_timeout_ns = raw.active_timeout_s * flow::kNsPerSecond;
+  return options;
+}
+
+}  // namespace
+
+base::Result<PcapSummary> read_capture(const PcapOptions& options) {
+  const auto reader = CaptureReader::open(options.capture_path);
+  if (!reader.ok()) return reader.error();
+  const auto writer = FlowWriter::open(options);
+  if (!writer.ok()) return writer.error();
+  PcapSummary summary;
+  flow::Tracker tracker(options.tracker,
+                        [&](const flow::FlowRecord& record) { (*writer)->add(record); });
+  feed(**reader, tracker, **writer, summary);
+  tracker.finish();
+  const base::Status written = (*writer)->finish();
+  if (!written.ok()) return written.error();
+  summary.flows_begun = tracker.flows_begun();
+  for (std::size_t i = 0; i < flow::kCloseReasons; ++i) {
+    summary.records[i] = tracker.records(static_cast<flow::CloseReason>(i));
+  }
+  summary.hosts_evicted = tracker.windows().hosts_evicted();
+  summary.values_refused = tracker.windows().sketches().values_refused;
+  return summary;
+}
+
+std::string summary_text(const PcapSummary& summary) {
+  const std::uint64_t in_flows = summary.by_result[MLG_PARSE_OK];
+  std::string passed_over;
+  for (int result = MLG_PARSE_OK + 1; result < MLG_PARSE_RESULTS; ++result) {
+    const std::uint64_t count = summary.by_result[static_cast<std::size_t>(result)];
+    if (count == 0) continue;
+    passed_over += passed_over.empty() ? ": " : ", ";
+    passed_over += grouped(count) + " " + reason_text(result);
+  }
+  std::string records;
+  std::uint64_t records_total = 0;
+  for (std::size_t i = 0; i < flow::kCloseReasons; ++i) {
+    if (summary.records[i] == 0) continue;
+    records_total += summary.records[i];
+    records += records.empty() ? ": " : ", ";
+    records +=
+        grouped(summary.records[i]) + " " + flow::to_string(static_cast<flow::CloseReason>(i));
+  }
+  constexpr double kSecondsPerNs = 1e-9;
+  std::array<char, 64> span{};
+  std::snprintf(span.data(), span.size(), "%.3f",
+                static_cast<double>(summary.last_ns - summary.first_ns) * kSecondsPerNs);
+  std::string text = "packets  " + grouped(summary.packets_seen) + " seen = " + grouped(in_flows) +
+                     " in flows + " + grouped(summary.packets_seen - in_flows) + " passed over" +
+                     passed_over + "\nflows    " + grouped(summary.flows_begun) + " begun, " +
+                     grouped(records_total) + " records" + records + "\ntime     " + span.data() +
+                     " s of traffic\n";
+  if (summary.hosts_evicted + summary.values_refused > 0) {
+    text += "windows  " + grouped(summary.hosts_evicted) + " hosts made room, " +
+            grouped(summary.values_refused) + " distinct values not counted\n";
+  }
+  return text;
+}
+
+bool wants_pcap_mode(int argc, char** argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view argument) {
+    return argument == "--pcap" || argument.rfind("--pcap=", 0) == 0;
+  });
+}
+
+int run_pcap_mode(int argc, char** argv) {
+  RawFlags raw;
+  CLI::App app(
+      "sniffer --pcap: the flows of a capture and their features, without a control plane.",
+      "sniffer");
+  add_flags(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  const base::Result<PcapSummary> summary = read_capture(options_of(raw));
+  if (!summary.ok()) {
+    std::cerr << "sniffer: " << summary.error().message << "\n";
+    return kExitFailed;
+  }
+  // Records on standard output stand there alone.
+  (raw.options.flows_path == "-" ? std::cerr : std::cout) << summary_text(*summary) << std::flush;
+  if (summary->end.ok()) return 0;
+  std::cerr << "sniffer: " << summary->end.error().message << "\n";
+  return kExitFailed;
+}
+
+}  // namespace mlguard::sniffer

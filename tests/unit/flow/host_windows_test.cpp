@@ -1,0 +1,130 @@
+#include "flow/host_windows.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "packets.h"
+
+namespace mlguard::flow {
+namespace {
+
+constexpr int kSyn = MLG_TCP_SYN;
+constexpr int kAck = MLG_TCP_ACK;
+constexpr std::uint32_t kSecond = 1'600'000'000;
+
+Address host(std::uint32_t number) {
+  Address address;
+  set_host(address.bytes.data(), number);
+  return address;
+}
+
+TEST(DistinctCounterTest, IsExactWhileThereAreFew) {
+  SketchBudget budget{4};
+  DistinctCounter counter;
+  for (std::uint64_t i = 0; i < 3 * kExactValuesMax; ++i) {
+    counter.add(i % kExactValuesMax, kSecond, budget);
+  }
+  EXPECT_EQ(counter.count(kSecond), static_cast<double>(kExactValuesMax));
+  EXPECT_EQ(budget.in_use, 0u);
+}
+
+TEST(DistinctCounterTest, ForgetsEachValueTenSecondsAfterItsLastSight) {
+  SketchBudget budget{4};
+  DistinctCounter counter;
+  counter.add(1, kSecond, budget);
+  counter.add(2, kSecond + 5, budget);
+  EXPECT_EQ(counter.count(kSecond + 9), 2);
+  EXPECT_EQ(counter.count(kSecond + 10), 1);
+  EXPECT_EQ(counter.count(kSecond + 15), 0);
+}
+
+TEST(DistinctCounterTest, ASketchIsWithinTenPercentAndSlidesWithTheWindow) {
+  SketchBudget budget{4};
+  for (const std::uint32_t many : {65u, 200u, 1'000u, 4'000u}) {
+    DistinctCounter counter;
+    for (std::uint64_t i = 0; i < many; ++i) {
+      const std::uint64_t value[] = {i};
+      counter.add(hash_bytes(value, sizeof value, 0), kSecond, budget);
+    }
+    EXPECT_EQ(budget.in_use, 1u);
+    EXPECT_NEAR(counter.count(kSecond + 9), many, 0.1 * many);
+    EXPECT_EQ(counter.count(kSecond + 10), 0);
+    counter.add(1, kSecond + 10, budget);
+    EXPECT_EQ(counter.count(kSecond + 10), 1) << "quiet for a window: exact again";
+    EXPECT_EQ(budget.in_use, 0u);
+  }
+}
+
+TEST(DistinctCounterTest, WithoutABudgetItIsALowerBoundAndSaysSo) {
+  SketchBudget budget{0};
+  DistinctCounter counter;
+  for (std::uint64_t i = 0; i < 100; ++i) counter.add(i, kSecond, budget);
+  EXPECT_EQ(counter.count(kSecond), static_cast<double>(kExactValuesMax));
+  EXPECT_EQ(budget.values_refused, 100 - kExactValuesMax);
+}
+
+TEST(HostWindowsTest, CountsFlowsPortsAndHostsOfTheLastTenSeconds) {
+  HostWindows windows({});
+  for (std::uint32_t i = 0; i < 30; ++i) {
+    windows.add_flow(host(1), host(100 + i % 5), static_cast<std::uint16_t>(i), kSecond + i);
+  }
+  const FlowWindows now = windows.look(host(1), host(100), kSecond + 29);
+  EXPECT_EQ(now.source.flows, 10);
+  EXPECT_EQ(now.source.ports, 10);
+  EXPECT_EQ(now.source.hosts, 5);
+  EXPECT_EQ(now.destination.flows, 2);
+  EXPECT_EQ(now.destination.hosts, 1);
+  EXPECT_EQ(now.source.half_open_ratio, 1);
+  const FlowWindows later = windows.look(host(1), host(100), kSecond + 39);
+  EXPECT_EQ(later.source.flows, 0);
+  EXPECT_TRUE(std::isnan(later.source.half_open_ratio));
+  const FlowWindows unknown = windows.look(host(7), host(8), kSecond);
+  EXPECT_EQ(unknown.source.flows, 0);
+  EXPECT_TRUE(std::isnan(unknown.destination.half_open_ratio));
+}
+
+TEST(HostWindowsTest, AFlowIsSeenAsThingsStoodBeforeIt) {
+  Recorder recorder;
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    const Ends ends{1, 2u + i, 50'000, 80};
+    recorder.add(tcp(ends, kSyn), i * 100 * kMs);
+    if (i % 2 == 1) continue;
+    recorder.add(tcp(ends.back(), kSyn | kAck), i * 100 * kMs + 1);
+    recorder.add(tcp(ends, kAck), i * 100 * kMs + 2);
+  }
+  recorder.tracker.finish();
+  ASSERT_EQ(recorder.records.size(), 4u);
+  EXPECT_EQ(recorder.records[0].windows.source.flows, 0);
+  const HostWindow& last = recorder.records[3].windows.source;
+  EXPECT_EQ(last.flows, 3);
+  EXPECT_EQ(last.hosts, 3);
+  EXPECT_EQ(last.ports, 1);
+  EXPECT_DOUBLE_EQ(last.half_open_ratio, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(last.packets_per_s, 0.5);
+  EXPECT_DOUBLE_EQ(last.bytes_per_s, 20);
+}
+
+TEST(HostWindowsTest, AHostIsJudgedByItsOwnNormalAfterAMinute) {
+  HostWindows windows({});
+  std::uint32_t second = kSecond;
+  for (; second < kSecond + 600; ++second) {
+    for (int i = 0; i < 4; ++i) {
+      windows.add_packet(windows.add_flow(host(1), host(2), 80, second), 100, second);
+    }
+    const HostWindow now = windows.look(host(1), host(2), second).source;
+    if (second < kSecond + kNormalSecondsMin) {
+      EXPECT_TRUE(std::isnan(now.flows_vs_normal));
+    } else {
+      EXPECT_NEAR(now.flows_vs_normal, 1, 1e-9);
+      EXPECT_NEAR(now.packets_vs_normal, 1, 1e-9);
+    }
+  }
+  for (int i = 0; i < 400; ++i) windows.add_flow(host(1), host(2), 80, second);
+  const HostWindow burst = windows.look(host(1), host(2), second).source;
+  EXPECT_GT(burst.flows_vs_normal, 7);
+  EXPECT_LT(burst.packets_vs_normal, 1);
+}
+
+}  // namespace
+}  // namespace mlguard::flow
