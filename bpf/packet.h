@@ -249,7 +249,8 @@ MLG_INLINE enum mlg_parse_result mlg_parse_ether_type(__u16 ether_type, const vo
   return MLG_PARSE_VLAN_DEPTH;
 }
 
-/* From an Ethernet header on. `packet` is overwritten whole. */
+/* From an Ethernet header on. `packet` is overwritten whole. REQUIRES, as the others: `data` is not
+ * null, not even for an empty packet. */
 MLG_INLINE enum mlg_parse_result mlg_parse_ethernet(const void* data, const void* data_end,
                                                     struct mlg_packet* packet) {
   const __u8* at = (const __u8*)data;

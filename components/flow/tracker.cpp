@@ -80,7 +80,7 @@ Tracker::Table::Index Tracker::begin_flow(const mlg_flow_key& key, const mlg_pac
   flow.windows = windows_.look(source, destination, second());
   flow.handles = windows_.add_flow(source, destination, packet.destination_port, second());
   ++flows_begun_;
-  return flows_.insert(key, std::move(flow));
+  return flows_.insert(key, flow);
 }
 
 // The windows that it is told with are those of now; it is not counted as begun a second time.

@@ -99,7 +99,7 @@ base::Result<std::unique_ptr<CaptureReader>> CaptureReader::open(const std::stri
     return Error{ErrorCode::invalid_argument, "no_capture",
                  name + " is no pcap or pcapng capture (" + problem.data() + ")"};
   }
-  file->release();  // pcap_close closes it.
+  (void)file->release();  // pcap_close closes it.
   auto reader = std::make_unique<PcapReader>(
       name, std::move(pcap), regular ? static_cast<std::uint64_t>(status.st_size) : 0);
   if (!is_known(reader->link_type())) {

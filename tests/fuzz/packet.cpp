@@ -2,10 +2,12 @@
 // own size. Whatever it says must be consistent, and a shorter capture must not tell another story.
 #include "bpf/packet.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
@@ -20,9 +22,12 @@ void must(bool holds, const char* what) {
 
 mlg_parse_result parse(bool ethernet, const std::vector<std::uint8_t>& bytes, mlg_packet& packet) {
   std::memset(&packet, 0xee, sizeof packet);
-  const std::uint8_t* end = bytes.data() + bytes.size();
-  return ethernet ? mlg_parse_ethernet(bytes.data(), end, &packet)
-                  : mlg_parse_ip(bytes.data(), end, &packet);
+  // Never null, as the parser wants it, and of exactly this size.
+  const auto exact = std::make_unique<std::uint8_t[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), exact.get());
+  const std::uint8_t* end = exact.get() + bytes.size();
+  return ethernet ? mlg_parse_ethernet(exact.get(), end, &packet)
+                  : mlg_parse_ip(exact.get(), end, &packet);
 }
 
 void check(mlg_parse_result verdict, const mlg_packet& packet) {
@@ -53,7 +58,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   check(verdict, whole);
   if (bytes.empty()) return 0;
   bytes.pop_back();
-  bytes.shrink_to_fit();
   mlg_packet cut;
   const mlg_parse_result cut_verdict = parse(ethernet, bytes, cut);
   check(cut_verdict, cut);

@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,13 @@ std::string address_text(const __u8* address) {
   return text;
 }
 
-// In a buffer of exactly this size on the heap, so that the sanitizers see a read beyond it.
+// In a buffer of exactly this size on the heap, so that the sanitizers see a read beyond it; never
+// null.
 mlg_parse_result parse(const std::vector<std::uint8_t>& bytes, mlg_packet& packet) {
   std::memset(&packet, 0xee, sizeof packet);
-  const std::vector<std::uint8_t> exact(bytes);
-  return mlg_parse_ethernet(exact.data(), exact.data() + exact.size(), &packet);
+  const auto exact = std::make_unique<std::uint8_t[]>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), exact.get());
+  return mlg_parse_ethernet(exact.get(), exact.get() + bytes.size(), &packet);
 }
 
 TEST(PacketTest, EveryFixtureIsReadAsItsTableSays) {
