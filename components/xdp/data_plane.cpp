@@ -241,8 +241,7 @@ base::Result<Skeleton> open_skeleton(const DataPlaneOptions& options, std::uint3
   how.pin_root_path = options.pin_folder.c_str();
   Skeleton skeleton(sniffer_bpf__open_opts(&how));
   if (!skeleton) return kernel_error("cannot open the kernel programs", errno);
-  for (bpf_map* table : {skeleton->maps.flows_even, skeleton->maps.flows_odd,
-                         bpf_map__inner_map(skeleton->maps.flows_now)}) {
+  for (bpf_map* table : {skeleton->maps.flows_even, skeleton->maps.flows_odd}) {
     const int set = bpf_map__set_max_entries(table, flows_max);
     if (set != 0) return kernel_error("cannot size the flow tables", set);
   }
