@@ -2,10 +2,12 @@
  * and then the counting of flows; at TC egress (packets that go out) the counting alone. Neither
  * changes a packet. data_plane.h says what the maps hold, docs/data-plane.md how user space reads
  * them. Needs Linux 5.18 (XDP with fragments). */
+/* libbpf's headers want the kernel's before them. */
+/* clang-format off */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-
 #include <bpf/bpf_helpers.h>
+/* clang-format on */
 
 #include "data_plane.h"
 

@@ -46,9 +46,11 @@ UniqueFd pinned_link(const std::string& path, int index) {
 Error attach_error(const std::string& interface, int error) {
   if (error == EBUSY || error == EEXIST) {
     return {ErrorCode::conflict, "xdp_busy",
-            "another XDP program is attached to " + interface +
-                ": see it with 'ip link show dev " + interface + "', and take it off ('ip link set "
-                "dev " + interface + " xdp off' when it is not a pinned link)"};
+            "another XDP program is attached to " + interface + ": see it with 'ip link show dev " +
+                interface +
+                "', and take it off ('ip link set "
+                "dev " +
+                interface + " xdp off' when it is not a pinned link)"};
   }
   return kernel_error("cannot attach the XDP program to " + interface, error);
 }

@@ -48,8 +48,8 @@ base::Result<UniqueFd> open_map(const std::string& pin_folder, const MapKind& ki
   if (errno != ENOENT) return kernel_error("cannot open " + path, errno);
   LIBBPF_OPTS(bpf_map_create_opts, how);
   how.map_flags = kind.flags;
-  map.reset(bpf_map_create(kind.type, kind.name, kind.key_bytes, kind.value_bytes,
-                           kind.entries_max, &how));
+  map.reset(bpf_map_create(kind.type, kind.name, kind.key_bytes, kind.value_bytes, kind.entries_max,
+                           &how));
   if (!map.valid()) return kernel_error(std::string("cannot make the map ") + kind.name, errno);
   if (bpf_obj_pin(map.get(), path.c_str()) == 0) return map;
   if (errno != EEXIST) return kernel_error("cannot pin " + path, errno);
@@ -113,12 +113,12 @@ Status PinnedBlocklist::put(const Block& block) {
   if (bpf_map_update_elem(place.map, place.key(), &value, BPF_ANY) == 0) return {};
   const int error = errno;
   if (error == E2BIG || error == ENOSPC) {
-    return Error(ErrorCode::too_large, "blocklist_full",
-                 "the kernel's blocklist is full (" +
-                     std::to_string(is_prefix ? MLG_BLOCKED_PREFIXES_MAX
-                                              : MLG_BLOCKED_ADDRESSES_MAX) +
-                     (is_prefix ? " prefixes" : " addresses") +
-                     "): join neighbouring addresses into prefixes, or let rules end sooner");
+    return Error(
+        ErrorCode::too_large, "blocklist_full",
+        "the kernel's blocklist is full (" +
+            std::to_string(is_prefix ? MLG_BLOCKED_PREFIXES_MAX : MLG_BLOCKED_ADDRESSES_MAX) +
+            (is_prefix ? " prefixes" : " addresses") +
+            "): join neighbouring addresses into prefixes, or let rules end sooner");
   }
   return kernel_error("cannot add to the kernel's blocklist", error);
 }

@@ -8,8 +8,8 @@
 // and counts.
 //
 // Limits: MLG_BLOCKED_ADDRESSES_MAX and MLG_BLOCKED_PREFIXES_MAX. Errors: too_large (they are
-// reached: nothing of that call's rest is blocked), the kernel's as in data_plane.h. One writer at a
-// time; the programs read meanwhile.
+// reached: nothing of that call's rest is blocked), the kernel's as in data_plane.h. One writer at
+// a time; the programs read meanwhile.
 #pragma once
 
 #include <array>

@@ -99,7 +99,7 @@ class LoadedDataPlane final : public DataPlane {
   Skeleton skeleton_;
   std::size_t cpus_;
   Ring ring_;
-  bool odd_ = false;               // which table the programs use
+  bool odd_ = false;              // which table the programs use
   FlowRound* reading_ = nullptr;  // during read_round
 };
 
@@ -203,8 +203,7 @@ Status LoadedDataPlane::read_round(FlowRound& round) {
   bpf_map* next = odd_ ? skeleton_->maps.flows_even : skeleton_->maps.flows_odd;
   const int next_fd = bpf_map__fd(next);
   // Returns when the last program that uses the old table is through.
-  const Status exchanged =
-      set(bpf_map__fd(skeleton_->maps.flows_now), &kOnlyEntry, &next_fd);
+  const Status exchanged = set(bpf_map__fd(skeleton_->maps.flows_now), &kOnlyEntry, &next_fd);
   if (!exchanged.ok()) return exchanged;
   odd_ = !odd_;
   reading_ = &round;
@@ -250,9 +249,7 @@ base::Result<Skeleton> open_skeleton(const DataPlaneOptions& options, std::uint3
 
 }  // namespace
 
-const char* to_string(AttachMode mode) {
-  return mode == AttachMode::native ? "native" : "generic";
-}
+const char* to_string(AttachMode mode) { return mode == AttachMode::native ? "native" : "generic"; }
 
 base::Result<std::unique_ptr<DataPlane>> DataPlane::load(const DataPlaneOptions& options) {
   utsname host = {};

@@ -76,9 +76,9 @@ base::Status prepare_pin_folder(const std::string& pin_folder) {
   const std::string parent = fs::path(pin_folder).parent_path().string();
   if (!is_bpf_file_system(parent) && !is_bpf_file_system(pin_folder)) {
     if (parent != kBpfMount) {
-      return base::Error(base::ErrorCode::invalid_argument, "not_bpf_file_system",
-                         pin_folder + " is not below a BPF file system: choose a folder below " +
-                             kBpfMount);
+      return base::Error(
+          base::ErrorCode::invalid_argument, "not_bpf_file_system",
+          pin_folder + " is not below a BPF file system: choose a folder below " + kBpfMount);
     }
     if (mount("bpf", kBpfMount, "bpf", 0, "mode=0700") != 0) {
       return kernel_error(std::string("cannot mount the BPF file system at ") + kBpfMount, errno);

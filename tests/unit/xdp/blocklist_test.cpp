@@ -95,8 +95,8 @@ TEST_F(BlocklistTest, WhateverNamesItsSourceIsDropped) {
 }
 
 TEST_F(BlocklistTest, PrefixesAreSearchedAfterAddresses) {
-  ASSERT_TRUE(list_->block({{network("::ffff:10.0.0.0", 96 + 24)}, {network("2001:db8::", 32)}})
-                  .ok());
+  ASSERT_TRUE(
+      list_->block({{network("::ffff:10.0.0.0", 96 + 24)}, {network("2001:db8::", 32)}}).ok());
   EXPECT_EQ(verdict(from4_), XDP_DROP);
   EXPECT_EQ(verdict(from6_), XDP_DROP);
   ASSERT_TRUE(list_->block({{network("::ffff:10.0.0.1")}}).ok());
@@ -105,8 +105,9 @@ TEST_F(BlocklistTest, PrefixesAreSearchedAfterAddresses) {
   ASSERT_TRUE(entries.ok());
   ASSERT_EQ(entries->size(), 3U);
   for (const BlockInForce& entry : *entries) EXPECT_EQ(entry.packets, 1U);
-  ASSERT_TRUE(list_->unblock({network("::ffff:10.0.0.0", 96 + 24), network("::ffff:10.0.0.1"),
-                              network("::ffff:10.9.9.9")})
+  ASSERT_TRUE(list_
+                  ->unblock({network("::ffff:10.0.0.0", 96 + 24), network("::ffff:10.0.0.1"),
+                             network("::ffff:10.9.9.9")})
                   .ok());
   EXPECT_EQ(verdict(from4_), XDP_PASS);
   EXPECT_EQ(verdict(from6_), XDP_DROP);

@@ -83,9 +83,8 @@ TEST_F(ProgramTest, EveryFixtureHasTheFateOfItsVerdictAtBothPoints) {
     int passes;
   };
   std::size_t ran = 0;
-  for (const Point& at :
-       {Point{MLG_POINT_INGRESS, plane_->ingress_program(), XDP_PASS},
-        Point{MLG_POINT_EGRESS, plane_->egress_program(), TC_ACT_UNSPEC}}) {
+  for (const Point& at : {Point{MLG_POINT_INGRESS, plane_->ingress_program(), XDP_PASS},
+                          Point{MLG_POINT_EGRESS, plane_->egress_program(), TC_ACT_UNSPEC}}) {
     for (const PacketFixture& row : packet_fixtures()) {
       if (row.bytes.size() < kTestRunBytesMin) continue;
       SCOPED_TRACE(row.description + (at.point == MLG_POINT_INGRESS ? " at XDP" : " at TC"));
