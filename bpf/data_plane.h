@@ -57,6 +57,14 @@ struct mlg_event {
 };
 MLG_STATIC_ASSERT(sizeof(struct mlg_event) == 64, "shared with the kernel programs");
 
+/* With what this CPU had added up of its flow before it, which is then zeroed in the table. The
+ * ring has both kinds; they differ by their size. */
+struct mlg_event_after {
+  struct mlg_event event;
+  struct mlg_flow_counters before;
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_event_after) == 304, "shared with the kernel programs");
+
 #define MLG_EVENT_FLAGS (MLG_TCP_SYN | MLG_TCP_FIN | MLG_TCP_RST)
 #define MLG_EVENTS_BYTES (8U << 20) /* of the ring: some 116,000 events between two rounds */
 

@@ -113,46 +113,57 @@ static __always_inline int is_blocked(const struct mlg_packet* packet) {
 
 /* ---- Flows. ---- */
 
-static __always_inline int tell_event(const struct mlg_packet* packet, __u64 time_ns) {
-  struct mlg_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-  if (!event) return 0;
+static __always_inline void fill_event(struct mlg_event* event, const struct mlg_packet* packet,
+                                       __u64 time_ns) {
   event->time_ns = time_ns;
   event->packet = *packet;
   __builtin_memset(event->padding, 0, sizeof(event->padding));
-  /* User space comes by itself, at every round. */
+}
+
+/* User space comes by itself, at every round: nobody is woken. */
+static __always_inline int tell_event(const struct mlg_packet* packet,
+                                      struct mlg_flow_counters* before, __u64 time_ns) {
+  if (before && before->side[0].packets + before->side[1].packets > 0) {
+    struct mlg_event_after* after = bpf_ringbuf_reserve(&events, sizeof(*after), 0);
+    if (!after) return 0;
+    fill_event(&after->event, packet, time_ns);
+    after->before = *before;
+    __builtin_memset(before, 0, sizeof(*before));
+    bpf_ringbuf_submit(after, BPF_RB_NO_WAKEUP);
+    return 1;
+  }
+  struct mlg_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  if (!event) return 0;
+  fill_event(event, packet, time_ns);
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
   return 1;
 }
 
-static __always_inline enum mlg_fate add_up(const struct mlg_packet* packet,
-                                            const struct mlg_flow_key* key,
-                                            enum mlg_flow_direction direction, __u64 time_ns) {
-  void* table = bpf_map_lookup_elem(&flows_now, &only_entry);
-  if (!table) return MLG_FATE_NO_ROOM;
-  struct mlg_flow_counters* flow = bpf_map_lookup_elem(table, key);
-  if (!flow) {
-    /* Another CPU may be quicker: then its entry is found. */
-    bpf_map_update_elem(table, key, &no_packets, BPF_NOEXIST);
-    flow = bpf_map_lookup_elem(table, key);
-  }
-  if (!flow) return MLG_FATE_NO_ROOM;
-  mlg_flow_account(flow, packet, direction, time_ns);
-  return MLG_FATE_ADDED_UP;
+static __always_inline struct mlg_flow_counters* begin_flow(void* table,
+                                                            const struct mlg_flow_key* key) {
+  /* Another CPU may be quicker: then its entry is found. */
+  bpf_map_update_elem(table, key, &no_packets, BPF_NOEXIST);
+  return bpf_map_lookup_elem(table, key);
 }
 
 static __always_inline enum mlg_fate account(const struct mlg_packet* packet,
                                              struct mlg_counters* count) {
   const struct mlg_settings* set = bpf_map_lookup_elem(&settings, &only_entry);
-  if (!set || !set->account) return MLG_FATE_SAMPLED_OUT;
+  void* table = bpf_map_lookup_elem(&flows_now, &only_entry);
+  if (!table || !set || !set->account) return MLG_FATE_SAMPLED_OUT;
   struct mlg_flow_key key;
   const enum mlg_flow_direction direction = mlg_flow_key_of(packet, &key);
   if (mlg_sample_hash(&key) > set->sample_below) return MLG_FATE_SAMPLED_OUT;
   const __u64 time_ns = bpf_ktime_get_ns();
+  struct mlg_flow_counters* flow = bpf_map_lookup_elem(table, &key);
   if (packet->tcp_flags & MLG_EVENT_FLAGS) {
-    if (tell_event(packet, time_ns)) return MLG_FATE_EVENT;
+    if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
     count->ring_full += 1;
   }
-  return add_up(packet, &key, direction, time_ns);
+  if (!flow) flow = begin_flow(table, &key);
+  if (!flow) return MLG_FATE_NO_ROOM;
+  mlg_flow_account(flow, packet, direction, time_ns);
+  return MLG_FATE_ADDED_UP;
 }
 
 static __always_inline void count_fate(struct mlg_counters* count, unsigned fate) {

@@ -112,10 +112,16 @@ Status LoadedDataPlane::begin() {
 }
 
 int LoadedDataPlane::take_event(void* self, void* data, std::size_t size) {
-  if (size < sizeof(mlg_event)) return 0;
-  mlg_event event;
-  std::memcpy(&event, data, sizeof event);
-  static_cast<LoadedDataPlane*>(self)->reading_->events.push_back(event);
+  FlowRound& round = *static_cast<LoadedDataPlane*>(self)->reading_;
+  mlg_event_after told = {};
+  std::memcpy(&told, data, std::min(size, sizeof told));
+  round.events.push_back(told.event);
+  // The ring rounds sizes up: a plain event is never as large as this.
+  if (size < sizeof told) return 0;
+  FlowDelta before;
+  mlg_flow_key_of(&told.event.packet, &before.key);
+  before.counters = told.before;
+  round.flows.push_back(before);
   return 0;
 }
 
