@@ -45,8 +45,12 @@ struct mlg_flow_side {
   __u64 first_ns; /* least and greatest time of a packet; both 0 while packets is 0 */
   __u64 last_ns;
   /* Gaps between a packet and the latest one before it, in this direction. A packet that is older
-   * than the latest counts a gap of 0. Gaps are cut down to whole µs, sums are saturated. */
+   * than the latest counts a gap of 0. Gaps are cut down to whole µs. The sum holds any gap that
+   * 64 bits of ns can tell, a thousand times over; then saturated. */
   __u64 gap_sum_us;
+  /* Saturated (all ones) by a single gap of more than 71 minutes, or by 4,294,967,296 gaps of more
+   * than 65 ms: the deviation of the gaps is not known then. Idle flows end long before, so that
+   * only packets that come late by an hour lead there. */
   __u64 gap_squares_us2;
   __u32 gaps;
   __u32 flag_counts[MLG_TCP_FLAGS]; /* by bit: FIN SYN RST PSH ACK URG ECE CWR; saturated */
@@ -108,11 +112,11 @@ MLG_INLINE enum mlg_flow_direction mlg_flow_key_of(const struct mlg_packet* pack
 }
 
 MLG_INLINE void mlg_flow_add_gap(struct mlg_flow_side* side, __u64 gap_ns) {
-  const __u64 longest_us = 0xffffffffULL; /* 71 minutes: its square still fits */
-  __u64 gap_us = gap_ns / MLG_NS_PER_US;
-  if (gap_us > longest_us) gap_us = longest_us; /* a longer one counts as this */
+  const __u64 squarable_us = 0xffffffffULL;
+  const __u64 gap_us = gap_ns / MLG_NS_PER_US;
+  const __u64 square_us2 = gap_us > squarable_us ? ~0ULL : gap_us * gap_us;
   side->gap_sum_us = mlg_add_saturated(side->gap_sum_us, gap_us);
-  side->gap_squares_us2 = mlg_add_saturated(side->gap_squares_us2, gap_us * gap_us);
+  side->gap_squares_us2 = mlg_add_saturated(side->gap_squares_us2, square_us2);
   side->gaps = mlg_add_saturated32(side->gaps, 1);
 }
 

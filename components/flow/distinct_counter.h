@@ -1,15 +1,13 @@
 // How many different values were seen in the last kWindowSeconds seconds: exact up to
-// kExactValuesMax, estimated beyond.
-//
-// The estimate is linear counting (Whang, Vander-Zanden, Taylor, "A linear-time probabilistic
-// counting algorithm for database applications", ACM TODS 15(2), 1990) over a vector of times
-// instead of bits, so that the window slides (Kim, O'Hallaron, "Counting network flows in real
-// time", IEEE GLOBECOM 2003). With kSketchSlots slots the standard error is below 3 % up to 4,000
-// values; it never says more than 15,615.
+// kExactValuesMax; once there were more, estimated (sliding_sketch.h: standard error 2.3 % however
+// many there are, 1.6 % of few) until no value was added for a whole window.
 //
 // Sketches are taken from a SketchBudget; when that is used up, a counter stays at its exact part,
-// which is then a lower bound, and the budget counts each value that was not added. Not
-// thread-safe.
+// which is then a lower bound, and the budget counts each value that was not added.
+//
+// add() costs the same however many values there are; count() is worked out again only after the
+// estimate has changed, which is the rarer the more values there are. The first call in a second
+// slides the window (some 10 µs). Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +15,13 @@
 #include <memory>
 #include <vector>
 
+#include "flow/sliding_sketch.h"
+
 namespace mlguard::flow {
 
-inline constexpr std::uint32_t kWindowSeconds = 10;
 inline constexpr std::size_t kExactValuesMax = 64;
-inline constexpr std::size_t kSketchSlots = 2'048;
 
-// True for the current second and the kWindowSeconds - 1 before it.
-inline bool in_window(std::uint32_t second, std::uint32_t now_second) {
-  return now_second - second < kWindowSeconds;
-}
-
-// How many sketches of kSketchSlots * 4 bytes there may be at once.
+// How many sketches of sizeof(SlidingSketch), 23 kB, there may be at once.
 struct SketchBudget {
   std::size_t sketches_max = 0;
   std::size_t in_use = 0;
@@ -46,7 +39,7 @@ class DistinctCounter {
   // `value`: well mixed bits (a hash), different values of which count as different. `now_second`
   // never goes back. REQUIRES: the same budget in every call, which outlives the counter.
   void add(std::uint64_t value, std::uint32_t now_second, SketchBudget& budget);
-  double count(std::uint32_t now_second) const;
+  double count(std::uint32_t now_second);
 
  private:
   struct Seen {
@@ -54,13 +47,11 @@ class DistinctCounter {
     std::uint32_t second = 0;
   };
 
-  bool begin_sketch(SketchBudget& budget);
+  void begin_sketch(std::uint32_t now_second, SketchBudget& budget);
   void end_sketch();
-  // Slots hold the second + 1 in which they were last hit; 0: never.
-  void mark(std::uint64_t value, std::uint32_t second);
 
   std::vector<Seen> exact_;
-  std::unique_ptr<std::uint32_t[]> sketch_;
+  std::unique_ptr<SlidingSketch> sketch_;
   SketchBudget* budget_ = nullptr;  // of sketch_
   std::uint32_t last_second_ = 0;
 };

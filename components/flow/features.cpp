@@ -17,11 +17,16 @@ enum Flag : std::size_t { kFin = 0, kSyn = 1, kRst = 2, kPsh = 3, kAck = 4 };
 double as_double(std::uint64_t value) { return static_cast<double>(value); }
 double ratio(double part, double whole) { return whole > 0 ? part / whole : kUndefined; }
 
-// Standard deviation of `count` values with these sums (of the values, and of their squares).
-double deviation(double count, double sum, double squares) {
-  if (count <= 0) return kUndefined;
-  const double mean = sum / count;
-  return std::sqrt(std::max(0.0, squares / count - mean * mean));
+// Standard deviation of `count` values with these sums (of the values, and of their squares), with
+// one rounding at the end: the difference of two large numbers is taken of whole numbers, so that
+// an almost steady beat keeps its digits. Unknown when the squares are saturated.
+double deviation(std::uint64_t count, std::uint64_t sum, std::uint64_t squares) {
+  __extension__ using Wide = unsigned __int128;
+  if (count == 0 || squares == std::numeric_limits<std::uint64_t>::max()) return kUndefined;
+  const Wide of_squares = static_cast<Wide>(squares) * count;
+  const Wide of_sum = static_cast<Wide>(sum) * sum;
+  if (of_squares <= of_sum) return 0;
+  return std::sqrt(static_cast<double>(of_squares - of_sum)) / as_double(count);
 }
 
 double duration_s(const FlowRecord& flow) {
@@ -38,7 +43,7 @@ double size_mean(const mlg_flow_side& side) {
   return ratio(as_double(side.bytes), as_double(side.packets));
 }
 double size_deviation(const mlg_flow_side& side) {
-  return deviation(as_double(side.packets), as_double(side.bytes), as_double(side.size_squares));
+  return deviation(side.packets, side.bytes, side.size_squares);
 }
 double size_min(const mlg_flow_side& side) {
   return side.packets > 0 ? as_double(side.size_min) : kUndefined;
@@ -50,8 +55,7 @@ double gap_mean_s(const mlg_flow_side& side) {
   return kSecondsPerUs * ratio(as_double(side.gap_sum_us), as_double(side.gaps));
 }
 double gap_deviation_s(const mlg_flow_side& side) {
-  return kSecondsPerUs * deviation(as_double(side.gaps), as_double(side.gap_sum_us),
-                                   as_double(side.gap_squares_us2));
+  return kSecondsPerUs * deviation(side.gaps, side.gap_sum_us, side.gap_squares_us2);
 }
 double flag_share(const mlg_flow_side& side, Flag flag) {
   return ratio(as_double(side.flag_counts[flag]), as_double(side.packets));
@@ -113,7 +117,7 @@ constexpr std::array<Feature, kFeatures> kTable = {{
      [](Row f) { return size_max(f.reverse()); }},
     {"fwd_gap_mean", "s", "mean time between packets of the initiator, in whole µs",
      [](Row f) { return gap_mean_s(f.forward()); }},
-    {"fwd_gap_std", "s", "standard deviation of the same",
+    {"fwd_gap_std", "s", "standard deviation of the same; not defined with a gap over 71 minutes",
      [](Row f) { return gap_deviation_s(f.forward()); }},
     {"rev_gap_mean", "s", "mean time between packets of the responder, in whole µs",
      [](Row f) { return gap_mean_s(f.reverse()); }},

@@ -24,7 +24,7 @@ double HostTable::weight(std::uint32_t seconds) {
   return std::exp(-static_cast<double>(seconds) / kNormalSeconds);
 }
 
-HostWindow HostTable::look(const Address& host, std::uint32_t second) const {
+HostWindow HostTable::look(const Address& host, std::uint32_t second) {
   const Table::Index at = table_.find(host);
   if (at != Table::kNone) return window_of(table_[at], second);
   HostWindow nothing;
@@ -34,7 +34,7 @@ HostWindow HostTable::look(const Address& host, std::uint32_t second) const {
   return nothing;
 }
 
-HostWindow HostTable::window_of(const Host& host, std::uint32_t second) const {
+HostWindow HostTable::window_of(Host& host, std::uint32_t second) {
   Bucket sum;
   for (const Bucket& bucket : host.buckets) {
     if (!in_window(bucket.second, second)) continue;
@@ -115,7 +115,7 @@ void HostTable::open_flow(Handle handle, std::uint32_t begun_second) {
 }
 
 FlowWindows HostWindows::look(const Address& source, const Address& destination,
-                              std::uint32_t second) const {
+                              std::uint32_t second) {
   return {sources_.look(source, second), destinations_.look(destination, second)};
 }
 

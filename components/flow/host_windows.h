@@ -48,7 +48,7 @@ class HostTable {
   };
 
   // As things stand; an unknown host has done nothing.
-  HostWindow look(const Address& host, std::uint32_t second) const;
+  HostWindow look(const Address& host, std::uint32_t second);
   Handle add_flow(const Address& host, const Address& peer, std::uint16_t port,
                   std::uint32_t second, SketchBudget& budget);
   void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes,
@@ -80,7 +80,7 @@ class HostTable {
 
   static double weight(std::uint32_t seconds);
   Bucket& bucket(Table::Index at, std::uint32_t second);
-  HostWindow window_of(const Host& host, std::uint32_t second) const;
+  static HostWindow window_of(Host& host, std::uint32_t second);
 
   Table table_;
   std::uint64_t seed_;
@@ -100,7 +100,7 @@ class HostWindows {
     HostTable::Handle destination;
   };
 
-  FlowWindows look(const Address& source, const Address& destination, std::uint32_t second) const;
+  FlowWindows look(const Address& source, const Address& destination, std::uint32_t second);
   Handles add_flow(const Address& source, const Address& destination,
                    std::uint16_t destination_port, std::uint32_t second);
   // A packet that the source sent.

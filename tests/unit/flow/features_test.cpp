@@ -73,6 +73,39 @@ TEST(FeaturesTest, OneHandMadeFlowGivesTheNumbersOfItsDefinitions) {
   EXPECT_EQ(value(record, "fwd_data_packets"), 1);
 }
 
+// One part of a flow whose forward packets stand at these times.
+FlowRecord record_of_times(const std::vector<std::uint64_t>& after_ns) {
+  FlowRecord record;
+  const mlg_packet packet = udp({1, 2, 1'000, 53});
+  const mlg_flow_direction direction = mlg_flow_key_of(&packet, &record.key);
+  for (const std::uint64_t at : after_ns) {
+    mlg_flow_account(&record.counters, &packet, direction, kStartNs + at);
+  }
+  record.initiator = direction;
+  return record;
+}
+
+TEST(FeaturesTest, GapsOfHoursAndYearsKeepTheirMean) {
+  constexpr std::uint64_t kHourNs = 3'600 * kNsPerSecond;
+  const FlowRecord hours = record_of_times({0, 2 * kHourNs, 3 * kHourNs});
+  EXPECT_DOUBLE_EQ(value(hours, "fwd_gap_mean"), 1.5 * 3'600);
+  EXPECT_TRUE(std::isnan(value(hours, "fwd_gap_std"))) << "squares of 71 minutes overflow";
+  const FlowRecord minutes = record_of_times({0, kHourNs, kHourNs + 60 * kNsPerSecond});
+  EXPECT_DOUBLE_EQ(value(minutes, "fwd_gap_mean"), 30.5 * 60);
+  EXPECT_DOUBLE_EQ(value(minutes, "fwd_gap_std"), 29.5 * 60);
+  const FlowRecord years = record_of_times({0, 300'000 * kHourNs, 300'001 * kHourNs});
+  EXPECT_DOUBLE_EQ(value(years, "fwd_gap_mean"), 150'000.5 * 3'600);
+}
+
+TEST(FeaturesTest, AnAlmostSteadyBeatKeepsItsDeviation) {
+  std::vector<std::uint64_t> times = {0};
+  for (int i = 0; i < 9'999; ++i) {
+    times.push_back(times.back() + 40 * kNsPerSecond + (i % 2 == 0 ? 3'000 : 0));
+  }
+  const double deviation = value(record_of_times(times), "fwd_gap_std");
+  EXPECT_NEAR(deviation, 3e-6 * std::sqrt(5'000.0 * 4'999) / 9'999, 1e-14) << "1.5 µs of 40 s";
+}
+
 TEST(FeaturesTest, WhatIsNotDefinedIsNan) {
   Recorder recorder;
   recorder.add(udp({1, 2, 1'000, 53}), 0);

@@ -19,51 +19,6 @@ Address host(std::uint32_t number) {
   return address;
 }
 
-TEST(DistinctCounterTest, IsExactWhileThereAreFew) {
-  SketchBudget budget{4};
-  DistinctCounter counter;
-  for (std::uint64_t i = 0; i < 3 * kExactValuesMax; ++i) {
-    counter.add(i % kExactValuesMax, kSecond, budget);
-  }
-  EXPECT_EQ(counter.count(kSecond), static_cast<double>(kExactValuesMax));
-  EXPECT_EQ(budget.in_use, 0u);
-}
-
-TEST(DistinctCounterTest, ForgetsEachValueTenSecondsAfterItsLastSight) {
-  SketchBudget budget{4};
-  DistinctCounter counter;
-  counter.add(1, kSecond, budget);
-  counter.add(2, kSecond + 5, budget);
-  EXPECT_EQ(counter.count(kSecond + 9), 2);
-  EXPECT_EQ(counter.count(kSecond + 10), 1);
-  EXPECT_EQ(counter.count(kSecond + 15), 0);
-}
-
-TEST(DistinctCounterTest, ASketchIsWithinTenPercentAndSlidesWithTheWindow) {
-  SketchBudget budget{4};
-  for (const std::uint32_t many : {65u, 200u, 1'000u, 4'000u}) {
-    DistinctCounter counter;
-    for (std::uint64_t i = 0; i < many; ++i) {
-      const std::uint64_t value[] = {i};
-      counter.add(hash_bytes(value, sizeof value, 0), kSecond, budget);
-    }
-    EXPECT_EQ(budget.in_use, 1u);
-    EXPECT_NEAR(counter.count(kSecond + 9), many, 0.1 * many);
-    EXPECT_EQ(counter.count(kSecond + 10), 0);
-    counter.add(1, kSecond + 10, budget);
-    EXPECT_EQ(counter.count(kSecond + 10), 1) << "quiet for a window: exact again";
-    EXPECT_EQ(budget.in_use, 0u);
-  }
-}
-
-TEST(DistinctCounterTest, WithoutABudgetItIsALowerBoundAndSaysSo) {
-  SketchBudget budget{0};
-  DistinctCounter counter;
-  for (std::uint64_t i = 0; i < 100; ++i) counter.add(i, kSecond, budget);
-  EXPECT_EQ(counter.count(kSecond), static_cast<double>(kExactValuesMax));
-  EXPECT_EQ(budget.values_refused, 100 - kExactValuesMax);
-}
-
 TEST(HostWindowsTest, CountsFlowsPortsAndHostsOfTheLastTenSeconds) {
   HostWindows windows({});
   for (std::uint32_t i = 0; i < 30; ++i) {
