@@ -114,6 +114,16 @@ struct Token {
   std::string author;
 };
 
+// Seals batches of flows from sniffers to ml-detectors. One is in use; its successor is announced
+// before it becomes active, and the old one is still taken for a while after.
+struct PipelineKey {
+  std::uint64_t id = 0;  // 1, 2, 3, …; never used again.
+  std::string secret;    // 32 raw bytes; empty for who may see the key but not use it.
+  std::int64_t active_from_ms = 0;
+  std::int64_t retires_at_ms = 0;  // 0: not before a successor is announced.
+};
+inline constexpr std::size_t kPipelineKeysMax = 16;  // at one time
+
 // An enrolled static key.
 struct Identity {
   std::string public_key;  // Hex, 64 characters.

@@ -8,12 +8,15 @@
 #include "base/ids.h"
 #include "db/entry_codec.h"
 #include "db/row_image.h"
+#include "pipeline/sealed_batch.h"
 #include "replicator/message_codec.h"
 #include "replicator/segment.h"
 #include "server/forward.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_pipeline.h"
 #include "tests/fuzz/fuzz_shipping.h"
 #include "tests/support/packet_fixtures.h"
+#include "tests/unit/pipeline/samples.h"
 #include "wire/api_error.h"
 #include "wire/cluster_messages.h"
 #include "wire/credentials.h"
@@ -275,6 +278,26 @@ void packets() {
   }
 }
 
+// The first byte chooses: a stranger's frame, a batch, or damage to a good frame.
+void pipeline_frames() {
+  pipeline::BatchSealer sealer;
+  pipeline::FlowBatch batch{"sniffer", sealer.instance_id(), 0, pipeline::sample_records(20)};
+  const std::string bytes = pipeline::encode_batch(batch);
+  // Under a key that the target does not have.
+  const auto others = pipeline::Keyring::of({pipeline::pipeline_key(7)});
+  const std::string frame = *sealer.seal(*others, fuzz::kPipelineNowMs, bytes);
+  seed("pipeline_frame", "stranger", '\0' + frame);
+  seed("pipeline_frame", "stranger-cut", '\0' + frame.substr(0, pipeline::kFrameHeaderBytes));
+  seed("pipeline_frame", "batch", '\1' + bytes);
+  seed("pipeline_frame", "batch-cut", '\1' + bytes.substr(0, bytes.size() / 2));
+  batch.flows[0].counters.side[0].size_squares = 1;
+  seed("pipeline_frame", "batch-lie", '\1' + pipeline::encode_batch(batch));
+  batch.flows.clear();
+  seed("pipeline_frame", "batch-empty", '\1' + pipeline::encode_batch(batch));
+  seed("pipeline_frame", "damage", std::string("\2\0\0\0\x30\1", 6));
+  seed("pipeline_frame", "damage-longer", std::string("\2\0\0\0\0\0x", 7));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -292,5 +315,6 @@ int main(int argc, char** argv) {
   segments();
   peers();
   packets();
+  pipeline_frames();
   return 0;
 }
