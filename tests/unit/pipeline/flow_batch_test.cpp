@@ -155,7 +155,7 @@ std::vector<Lie> lies_about_the_whole() {
       {"key.padding", [](FlowRecord& r) { r.key.padding[0] = 1; }},
       {"initiator", [](FlowRecord& r) { r.initiator = static_cast<mlg_flow_direction>(2); }},
       {"initiator", [](FlowRecord& r) { low(r) = {}; }},
-      {"reason", [](FlowRecord& r) { r.reason = static_cast<flow::CloseReason>(6); }},
+      {"reason", [](FlowRecord& r) { r.reason = static_cast<flow::CloseReason>(flow::kCloseReasons); }},
       {"packets", [](FlowRecord& r) { r.counters = {}; }},
       {"opened", [](FlowRecord& r) { r.counters.side[MLG_FROM_HIGH] = {}; }},
       {"windows.flows", [](FlowRecord& r) { r.windows.source.flows = -1; }},
