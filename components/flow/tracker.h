@@ -62,6 +62,11 @@ class Tracker {
   void add_counted(const mlg_flow_key& key, const mlg_flow_counters& counted);
   // Event time has come so far without a packet.
   void advance(std::uint64_t time_ns);
+  // From now on, for the flows that are open as well. REQUIRES: above 0.
+  void set_timeouts(std::uint64_t idle_timeout_ns, std::uint64_t active_timeout_ns) {
+    options_.idle_timeout_ns = idle_timeout_ns;
+    options_.active_timeout_ns = active_timeout_ns;
+  }
   // Closes all flows that are left, the least recently used one first.
   void finish();
 
