@@ -142,8 +142,8 @@ std::string encode(const TokenReply& reply);
 base::Result<TokenReply> decode_token_reply(std::string_view json);
 
 // GET /v1/pipeline-keys → {"revision","keys":[{"id","key","state","active_from","retires_at",
-// "author"}]}: key (base64url) for who may use it only; state (announced, active, retiring) by
-// `now_ms`, for people.
+// "author"}]}: either key (base64url, for who may use it only) or author; state (announced, active,
+// retiring) by `now_ms`, for people.
 std::string encode_pipeline_keys(const base::PipelineKeySet& set, std::int64_t now_ms);
 base::Result<base::PipelineKeySet> decode_pipeline_keys(std::string_view json);
 

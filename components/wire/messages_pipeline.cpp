@@ -50,7 +50,7 @@ std::string encode_pipeline_keys(const base::PipelineKeySet& set, std::int64_t n
     json["state"] = state_of(key, now_ms);
     json["active_from"] = base::iso_time(key.active_from_ms);
     if (key.retires_at_ms != 0) json["retires_at"] = base::iso_time(key.retires_at_ms);
-    json["author"] = key.author;
+    if (!key.author.empty()) json["author"] = key.author;
     keys.push_back(std::move(json));
   }
   const Json all = {{"revision", set.revision}, {"keys", std::move(keys)}};
