@@ -44,6 +44,10 @@ struct AgentCallbacks {
   std::function<std::string()> heartbeat_detail;
   // The revision of the newest rules moved; the firewall and rag follow the stream from here.
   std::function<void(std::uint64_t rules_revision)> rules_moved;
+  // The pipeline keys with their secrets (roles sniffer and ml-detector), then again at every
+  // change: all that are announced, active or retiring. An Error is reported in the heartbeat and
+  // the keys are offered again with the next one. May be empty.
+  std::function<base::Status(const std::vector<base::PipelineKey>&)> apply_pipeline_keys;
 };
 
 class Agent {

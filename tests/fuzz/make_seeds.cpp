@@ -163,6 +163,9 @@ void messages() {
   next("rule-set", encode(set));
   next("detections", encode_detections({detection}));
   cluster_messages(seeds);
+  const base::PipelineKey announced{2, std::string(32, 'k'), 1'700'000'600'000, 0};
+  const base::PipelineKey retiring{1, "", 1'700'000'000'000, 1'700'001'200'000, "server"};
+  next("pipeline-keys", encode_pipeline_keys({7, {retiring, announced}}, 1'700'000'000'000));
   seed("messages", "single-rule", "\x0e{\"cidr\":\"::1\",\"ttl_s\":60}");
   seed("messages", "deep", "\4{\"component\":\"a\",\"detail\":" + std::string(80, '['));
   seed("api_error", "whole", encode_error({base::ErrorCode::not_found, "no_config", "put one"}));
