@@ -18,6 +18,10 @@
 #include "base/result.h"
 #include "etcd_client/client.h"
 
+namespace CLI {
+class App;
+}
+
 namespace mlguard::agent {
 
 // The flags that every agent has; parse_agent_flags fills them.
@@ -79,6 +83,8 @@ struct ParsedFlags {
 };
 // The exit code for an Error that ends a process (see --help).
 int exit_code_of(const base::Error& error);
-ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about);
+// `add_more` adds the component's own flags; what it binds them to must outlive the call.
+ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about,
+                              const std::function<void(CLI::App&)>& add_more = {});
 
 }  // namespace mlguard::agent

@@ -18,8 +18,8 @@ bool ends_with(std::string_view text, std::string_view end) {
 }  // namespace
 
 flow::FlowFormat flow_format(const std::string& asked, const std::string& path) {
-  const bool json = asked.empty() ? ends_with(path, ".jsonl") || ends_with(path, ".json")
-                                  : asked == "jsonl";
+  const bool json =
+      asked.empty() ? ends_with(path, ".jsonl") || ends_with(path, ".json") : asked == "jsonl";
   return json ? flow::FlowFormat::jsonl : flow::FlowFormat::csv;
 }
 

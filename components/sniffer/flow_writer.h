@@ -1,5 +1,5 @@
-// FlowWriter: flow records as text into a file or onto standard output. The first error is kept, and
-// nothing is written after it. One thread at a time.
+// FlowWriter: flow records as text into a file or onto standard output. The first error is kept,
+// and nothing is written after it. One thread at a time.
 #pragma once
 
 #include <cstdio>

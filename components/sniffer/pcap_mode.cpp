@@ -11,6 +11,7 @@
 #include "sniffer/capture_reader.h"
 #include "sniffer/flow_writer.h"
 #include "sniffer/link_layer.h"
+#include "sniffer/parse_names.h"
 #include "sniffer/progress.h"
 
 namespace mlguard::sniffer {
@@ -19,18 +20,6 @@ namespace {
 constexpr std::uint64_t kPacketsBetweenLooks = 4'096;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-
-const char* reason_text(int result) {
-  switch (result) {
-    case MLG_PARSE_NOT_IP: return "not IP";
-    case MLG_PARSE_TRUNCATED: return "truncated";
-    case MLG_PARSE_FRAGMENT: return "fragments";
-    case MLG_PARSE_MALFORMED: return "malformed";
-    case MLG_PARSE_VLAN_DEPTH: return "too many VLAN tags";
-    case MLG_PARSE_EXTENSION_DEPTH: return "too many IPv6 extension headers";
-    default: return "other transports";
-  }
-}
 
 void feed(CaptureReader& reader, flow::Tracker& tracker, const FlowWriter& writer,
           PcapSummary& summary) {
@@ -119,11 +108,11 @@ base::Result<PcapSummary> read_capture(const PcapOptions& options) {
 std::string summary_text(const PcapSummary& summary) {
   const std::uint64_t in_flows = summary.by_result[MLG_PARSE_OK];
   std::string passed_over;
-  for (int result = MLG_PARSE_OK + 1; result < MLG_PARSE_RESULTS; ++result) {
-    const std::uint64_t count = summary.by_result[static_cast<std::size_t>(result)];
+  for (unsigned result = MLG_PARSE_OK + 1; result < MLG_PARSE_RESULTS; ++result) {
+    const std::uint64_t count = summary.by_result[result];
     if (count == 0) continue;
     passed_over += passed_over.empty() ? ": " : ", ";
-    passed_over += grouped(count) + " " + reason_text(result);
+    passed_over += grouped(count) + " " + parse_text(result);
   }
   std::string records;
   std::uint64_t records_total = 0;

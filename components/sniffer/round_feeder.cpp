@@ -46,9 +46,8 @@ void RoundFeeder::feed_until(std::uint64_t cutoff_ns) {
   for (std::size_t i = 0; i < flows_.size(); ++i) {
     due.push_back({first_ns(flows_[i].counters), false, i});
   }
-  const auto waiting = std::partition(due.begin(), due.end(), [&](const Item& item) {
-    return item.time_ns <= cutoff_ns;
-  });
+  const auto waiting = std::partition(due.begin(), due.end(),
+                                      [&](const Item& item) { return item.time_ns <= cutoff_ns; });
   std::stable_sort(due.begin(), waiting,
                    [](const Item& a, const Item& b) { return a.time_ns < b.time_ns; });
   for (auto item = due.begin(); item != waiting; ++item) {
