@@ -6,8 +6,9 @@
 // touched, timeouts and sampling change in place; only another flows_max ends the flows that are
 // open (their records say "end").
 //
-// Records carry wall-clock time; event time is the kernel's monotonic clock, so that a clock that
-// is set neither ends flows nor keeps them.
+// Records carry wall-clock time. Event time is the wall clock's at the start and goes on with the
+// kernel's monotonic clock: seconds begin when a capture's do, and a clock that is set neither ends
+// flows nor keeps them.
 //
 // Threads: every method from any; a thread of its own reads the rounds.
 #pragma once
