@@ -22,11 +22,12 @@ double weight(double age) { return std::exp(-age / kNormalSeconds); }
 double normal(const std::map<std::uint32_t, Second>& seconds, double Second::*what,
               std::uint32_t second) {
   constexpr double kNothing = 1e-18;
+  constexpr double kMostASecond = 1e9;
   double sum = 0;
   for (auto at = seconds.rbegin(); at != seconds.rend(); ++at) {
-    const double term = at->second.*what * weight(second - at->first);
-    sum += term;
-    if (term < kNothing * sum) break;
+    const double weight_then = weight(second - at->first);
+    sum += at->second.*what * weight_then;
+    if (kMostASecond * weight_then < kNothing * sum) break;
   }
   double weights = 0;
   for (std::uint32_t age = 0; age <= second - seconds.begin()->first; ++age) {

@@ -16,11 +16,10 @@ struct PassedOver {
 // Bytes that were captured; to read beyond them means that the packet was truncated.
 class View {
  public:
-  View(const std::uint8_t* at, std::size_t size) : bytes_(at, at + size) {}
+  View(const std::uint8_t* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
 
-  std::size_t size() const { return bytes_.size(); }
   void need(std::size_t count) const {
-    if (size() < count) throw PassedOver{"truncated"};
+    if (size_ < count) throw PassedOver{"truncated"};
   }
   unsigned byte(std::size_t at) const {
     need(at + 1);
@@ -29,12 +28,13 @@ class View {
   unsigned big16(std::size_t at) const { return byte(at) * 256 + byte(at + 1); }
   unsigned little16(std::size_t at) const { return byte(at) + 256 * byte(at + 1); }
   View from(std::size_t at) const {
-    const std::size_t start = std::min(at, size());
-    return {bytes_.data() + start, size() - start};
+    const std::size_t start = std::min(at, size_);
+    return {bytes_ + start, size_ - start};
   }
 
  private:
-  std::vector<std::uint8_t> bytes_;
+  const std::uint8_t* bytes_;
+  std::size_t size_;
 };
 
 void require_sane(bool sane) {
