@@ -10,7 +10,6 @@
 #include <map>
 #include <sstream>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "plain_flows.h"
@@ -62,10 +61,13 @@ std::vector<Row> rows_of(const std::string& csv) {
 }
 
 // Flows that are closed at the same time are told in an order that the reference does not know.
-auto order_of(const Row& row) {
-  return std::make_tuple(row.at("first_ns"), row.at("source"), row.at("destination"),
-                         row.at("source_port"), row.at("destination_port"), row.at("protocol"),
-                         row.at("part"));
+std::string order_of(const Row& row) {
+  std::string order;
+  for (const char* column : {"first_ns", "source", "destination", "source_port", "destination_port",
+                             "protocol", "part"}) {
+    order += row.at(column) + " ";
+  }
+  return order;
 }
 
 bool agrees(const std::string& cell, const Feature& feature) {
@@ -105,18 +107,18 @@ void compare_row(const Row& row, const Record& record, std::vector<std::string>&
   }
 }
 
-std::vector<std::string> compare(std::vector<Row> rows, std::vector<Record> records) {
+std::vector<std::string> compare(const std::vector<Row>& rows, const std::vector<Record>& records) {
   if (rows.size() != records.size()) {
     return {std::to_string(rows.size()) + " records told, " + std::to_string(records.size()) +
             " expected"};
   }
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row& a, const Row& b) { return order_of(a) < order_of(b); });
-  std::stable_sort(records.begin(), records.end(), [](const Record& a, const Record& b) {
-    return order_of(a.identity) < order_of(b.identity);
-  });
+  std::multimap<std::string, const Row*> told;
+  for (const Row& row : rows) told.emplace(order_of(row), &row);
+  std::multimap<std::string, const Record*> expected;
+  for (const Record& record : records) expected.emplace(order_of(record.identity), &record);
   std::vector<std::string> differences;
-  for (std::size_t i = 0; i < rows.size(); ++i) compare_row(rows[i], records[i], differences);
+  auto next = told.begin();
+  for (const auto& [order, record] : expected) compare_row(*(next++)->second, *record, differences);
   return differences;
 }
 
