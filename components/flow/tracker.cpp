@@ -28,6 +28,11 @@ Tracker::Tracker(const TrackerOptions& options, Sink sink)
       flows_(options.flows_max, options.seed),
       windows_(seeded(options)) {}
 
+std::size_t Tracker::bytes_max(const TrackerOptions& options) {
+  return Table::bytes_max(options.flows_max) + 2 * options.flows_max * sizeof(Closing) +
+         HostWindows::bytes_max(options.windows);
+}
+
 void Tracker::add(const mlg_packet& packet, std::uint64_t time_ns) {
   advance(time_ns);
   ++packets_;

@@ -109,7 +109,7 @@ std::shared_ptr<Host> Role::begin_flow(const Address& address, const Address& pe
     hosts_[address] = std::make_shared<Host>();
   }
   const std::shared_ptr<Host> host = hosts_[address];
-  note_traffic(*host, address, second);
+  note_traffic(*host, address);
   host->seconds[second].flows += 1;
   host->ports.add(std::to_string(port), second);
   host->hosts.add(std::string(peer.begin(), peer.end()), second);
@@ -118,14 +118,12 @@ std::shared_ptr<Host> Role::begin_flow(const Address& address, const Address& pe
 
 void Role::add_packet(Host& host, const Address& address, double bytes, std::uint32_t second) {
   if (host.made_room) return;
-  note_traffic(host, address, second);
+  note_traffic(host, address);
   host.seconds[second].packets += 1;
   host.seconds[second].bytes += bytes;
 }
 
-// Who had traffic in a later second comes later; within a second, whose first traffic came later.
-void Role::note_traffic(Host& host, const Address& address, std::uint32_t second) {
-  if (host.seconds.count(second) > 0) return;
+void Role::note_traffic(Host& host, const Address& address) {
   turns_.erase(host.turn);
   host.turn = next_turn_++;
   turns_[host.turn] = address;

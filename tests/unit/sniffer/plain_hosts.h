@@ -71,7 +71,7 @@ class Role {
   void add_packet(Host& host, const Address& address, double bytes, std::uint32_t second);
 
  private:
-  void note_traffic(Host& host, const Address& address, std::uint32_t second);
+  void note_traffic(Host& host, const Address& address);
 
   std::map<Address, std::shared_ptr<Host>> hosts_;
   std::map<std::uint64_t, Address> turns_;
