@@ -31,6 +31,8 @@ const std::vector<Advice>& table() {
       {"token_revoked", "ml-guard token create --role ROLE   (on the server)"},
       {"invalid_token", "ml-guard enroll mlg1....   (copy the whole token, in one piece)"},
       {"no_token", "ml-guard token list"},
+      {"rotation_under_way", "ml-guard pipeline-keys"},
+      {"pipeline_keys_moved", "ml-guard pipeline-keys"},
       {"role_not_permitted", "ml-guard --credentials FILE ...   (an operator's)"},
       {"other_cluster", "ml-guard --credentials FILE ...   (of this cluster, or enroll there)"},
       {"permission_denied", "ml-guard --credentials FILE ...   (an operator's)"},

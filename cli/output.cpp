@@ -77,11 +77,12 @@ std::string paint(std::string_view text, Tone tone, Color color) {
 
 Tone tone_of_word(std::string_view word) {
   static const std::unordered_map<std::string_view, Tone> tones = {
-      {"healthy", Tone::good},     {"ok", Tone::good},          {"active", Tone::good},
-      {"leader", Tone::good},      {"usable", Tone::good},      {"late", Tone::warning},
-      {"degraded", Tone::warning}, {"starting", Tone::warning}, {"used", Tone::faint},
-      {"stale", Tone::bad},        {"dead", Tone::bad},         {"expired", Tone::faint},
-      {"revoked", Tone::bad},      {"drop", Tone::bad},         {"allow", Tone::good}};
+      {"healthy", Tone::good},     {"ok", Tone::good},           {"active", Tone::good},
+      {"leader", Tone::good},      {"announced", Tone::warning}, {"retiring", Tone::faint},
+      {"usable", Tone::good},      {"late", Tone::warning},      {"degraded", Tone::warning},
+      {"starting", Tone::warning}, {"used", Tone::faint},        {"stale", Tone::bad},
+      {"dead", Tone::bad},         {"expired", Tone::faint},     {"revoked", Tone::bad},
+      {"drop", Tone::bad},         {"allow", Tone::good}};
   const auto found = tones.find(word);
   return found == tones.end() ? Tone::plain : found->second;
 }

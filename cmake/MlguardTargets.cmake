@@ -1,5 +1,5 @@
 # Helpers that every folder's CMakeLists.txt stands on: mlguard_library, mlguard_executable,
-# mlguard_test and mlguard_embed. Options reach our own targets only, never third-party code.
+# mlguard_test, mlguard_embed and mlguard_bpf_program. Options reach our own targets only, never third-party code.
 include(GNUInstallDirs)
 
 set(CMAKE_CXX_STANDARD 20)
@@ -108,4 +108,28 @@ function(mlguard_embed target variable)
       -P "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake"
     DEPENDS ${ARG_FILES} "${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake" VERBATIM)
   target_sources(${target} PRIVATE "${out}")
+endfunction()
+
+# mlguard_bpf_program(NAME): compiles NAME.bpf.c of this folder for the kernel and makes the target
+# mlguard::bpf_NAME, which has <bpf/NAME.skel.h> (bpftool's skeleton, with the object inside it).
+# Kernel programs are built by clang 14 whatever compiles the rest; its asm/ headers are the host's.
+function(mlguard_bpf_program name)
+  set(folder "${CMAKE_BINARY_DIR}/skeletons/bpf")
+  set(object "${folder}/${name}.bpf.o")
+  file(MAKE_DIRECTORY "${folder}")
+  add_custom_command(OUTPUT "${object}"
+    COMMAND ${MLGUARD_BPF_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
+      -I/usr/include/${CMAKE_LIBRARY_ARCHITECTURE} -MD -MF "${object}.d"
+      -c "${CMAKE_CURRENT_SOURCE_DIR}/${name}.bpf.c" -o "${object}"
+    DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}.bpf.c"
+    DEPFILE "${object}.d" VERBATIM)
+  add_custom_command(OUTPUT "${folder}/${name}.skel.h"
+    COMMAND sh -c "${MLGUARD_BPFTOOL} gen skeleton '${object}' name ${name}_bpf >'${folder}/${name}.skel.h'"
+    DEPENDS "${object}" VERBATIM)
+  add_custom_target(${name}_skeleton DEPENDS "${folder}/${name}.skel.h")
+  add_library(mlguard_bpf_${name} INTERFACE)
+  add_library(mlguard::bpf_${name} ALIAS mlguard_bpf_${name})
+  add_dependencies(mlguard_bpf_${name} ${name}_skeleton)
+  target_include_directories(mlguard_bpf_${name} SYSTEM INTERFACE "${CMAKE_BINARY_DIR}/skeletons")
+  target_link_libraries(mlguard_bpf_${name} INTERFACE PkgConfig::BPF)
 endfunction()

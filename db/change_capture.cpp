@@ -112,6 +112,8 @@ void ChangeCapture::on_change(int operation, const ReplicatedTable& table) {
   note_effects(has_after ? Side::after : Side::before, table);
   if (table.id == TableId::identity) note_revoked_key(has_before, has_after);
   if (table.id == TableId::member) effects_.members_changed = true;
+  // The purge of a tombstone is no change of the keys.
+  if (table.id == TableId::pipeline_key && has_after) effects_.pipeline_keys_revision = revision_;
 }
 
 void ChangeCapture::encode(Side side, ImageKind kind, const ReplicatedTable& table,

@@ -56,6 +56,7 @@ Outcome run(const CommandContext& context, const CreateToken& command);
 Outcome run(const CommandContext& context, const RevokeToken& command);
 Outcome run(const CommandContext& context, const EnrolIdentity& command);
 Outcome run(const CommandContext& context, const RevokeIdentity& command);
+Outcome run(const CommandContext& context, const AnnouncePipelineKey& command);
 Outcome run(const CommandContext& context, const AppendAudit& command);
 Outcome run(const CommandContext& context, const Maintain& command);
 

@@ -99,20 +99,31 @@ struct EnrolIdentity {
   std::string token_id;
   base::Identity identity;
 };
+// The next pipeline key. The first one is active at once; any other after `grace_ms`, and its
+// predecessor retires as long after that. `version` of the result: its id. conflict /
+// "pipeline_keys_moved" when the newest key's id is not expected_version (0: none; always set),
+// "rotation_under_way" while the newest one is not active yet.
+struct AnnouncePipelineKey {
+  std::string sealed_secret;
+  std::int64_t grace_ms = 0;
+  std::optional<std::uint64_t> expected_version;
+};
 struct RevokeIdentity {  // not_found / "no_identity"
   std::string public_key;
 };
 struct AppendAudit {
   base::AuditRecord record;
 };
-// Retention, in bounded steps: expired rules become tombstones, old tombstones, detections, config
-// versions, audit rows and log entries go. Changes nothing (and takes no revision) when idle.
+// Retention, in bounded steps: expired rules and retired pipeline keys become tombstones, old
+// tombstones, detections, config versions, audit rows and log entries go. Changes nothing (and
+// takes no revision) when idle.
 struct Maintain {};
 
-using Command = std::variant<RegisterComponent, UnregisterComponent, RemoveComponent, RecordHealth,
-                             FlushHeartbeats, PutConfig, DeleteConfig, RollbackConfig, PutRules,
-                             RemoveRules, PutDetections, RecordApplied, CreateToken, RevokeToken,
-                             EnrolIdentity, RevokeIdentity, AppendAudit, Maintain>;
+using Command =
+    std::variant<RegisterComponent, UnregisterComponent, RemoveComponent, RecordHealth,
+                 FlushHeartbeats, PutConfig, DeleteConfig, RollbackConfig, PutRules, RemoveRules,
+                 PutDetections, RecordApplied, CreateToken, RevokeToken, EnrolIdentity,
+                 RevokeIdentity, AnnouncePipelineKey, AppendAudit, Maintain>;
 
 // When a write is answered.
 enum class Ack {
@@ -157,6 +168,12 @@ struct StoredDetection {
   std::uint64_t revision = 0;
 };
 
+// As it rests: `key` without its secret, which is sealed under a key derived from cluster.key.
+struct StoredPipelineKey {
+  base::PipelineKey key;
+  std::string sealed_secret;  // Never sent out.
+};
+
 inline constexpr std::size_t kPageRowsMax = 1000;
 
 // One consistent state. Not for sharing between threads; keep it short (it holds a database
@@ -194,6 +211,8 @@ class Reader {
   virtual base::Result<std::optional<base::Token>> token(std::string_view id) = 0;
   virtual base::Result<std::optional<base::Identity>> identity(std::string_view public_key) = 0;
   virtual base::Result<std::vector<base::Identity>> identities() = 0;
+  // By id; retired ones are gone.
+  virtual base::Result<std::vector<StoredPipelineKey>> pipeline_keys() = 0;
   // Newest first; Page::after is an id to continue below (0: from the newest).
   virtual base::Result<std::vector<base::AuditRecord>> audit(Page page) = 0;
   // Ascending after the revision Page::after; resource empty for all, else "config/sniffer" exactly

@@ -46,6 +46,7 @@ base::Status load_leases(SqliteStore& store, LeaseTable& leases) {
   const base::Status versions = guarded("reading", db.path(), [&]() -> base::Status {
     Query query = db.query("SELECT component, version FROM config_active WHERE deleted = 0");
     while (query.step()) leases.set_config_version(query.text(0), query.unsigned_integer(1));
+    leases.set_pipeline_keys_revision(pipeline_keys_revision(db));
     return {};
   });
   if (!versions.ok()) return versions;

@@ -48,7 +48,8 @@ base::Result<base::ResourceHeads> LeaseTable::renew(const base::Heartbeat& heart
     entry.renewed = true;
     renewed_.push_back(heartbeat.component);
   }
-  return base::ResourceHeads{entry.config_version, global_version_, rules_revision_};
+  return base::ResourceHeads{entry.config_version, global_version_, rules_revision_,
+                             pipeline_keys_revision_};
 }
 
 std::vector<Lease> LeaseTable::all() const {
@@ -111,6 +112,7 @@ void LeaseTable::clear() {
   renewed_.clear();
   global_version_ = 0;
   rules_revision_ = 0;
+  pipeline_keys_revision_ = 0;
 }
 
 bool LeaseTable::free_or_held_by(std::string_view name, std::string_view key) const {
@@ -135,6 +137,11 @@ void LeaseTable::set_config_version(const std::string& component, std::uint64_t 
 void LeaseTable::set_rules_revision(std::uint64_t revision) {
   const std::lock_guard lock(mutex_);
   rules_revision_ = revision;
+}
+
+void LeaseTable::set_pipeline_keys_revision(std::uint64_t revision) {
+  const std::lock_guard lock(mutex_);
+  pipeline_keys_revision_ = revision;
 }
 
 }  // namespace mlguard::db

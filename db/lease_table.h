@@ -43,6 +43,7 @@ class LeaseTable {
   bool free_or_held_by(std::string_view name, std::string_view key) const;
   void set_config_version(const std::string& component, std::uint64_t version);
   void set_rules_revision(std::uint64_t revision);
+  void set_pipeline_keys_revision(std::uint64_t revision);
 
  private:
   struct TextHash {
@@ -61,11 +62,12 @@ class LeaseTable {
   };
 
   mutable std::mutex mutex_;
-  Map<Entry> leases_;                   // GUARDED_BY(mutex_)
-  Map<std::uint64_t> config_versions_;  // GUARDED_BY(mutex_)
-  std::vector<std::string> renewed_;    // GUARDED_BY(mutex_): names; some may be gone
-  std::uint64_t global_version_ = 0;    // GUARDED_BY(mutex_)
-  std::uint64_t rules_revision_ = 0;    // GUARDED_BY(mutex_)
+  Map<Entry> leases_;                         // GUARDED_BY(mutex_)
+  Map<std::uint64_t> config_versions_;        // GUARDED_BY(mutex_)
+  std::vector<std::string> renewed_;          // GUARDED_BY(mutex_): names; some may be gone
+  std::uint64_t global_version_ = 0;          // GUARDED_BY(mutex_)
+  std::uint64_t rules_revision_ = 0;          // GUARDED_BY(mutex_)
+  std::uint64_t pipeline_keys_revision_ = 0;  // GUARDED_BY(mutex_)
 };
 
 }  // namespace mlguard::db

@@ -46,6 +46,8 @@ std::size_t purge_tombstones(const CommandContext& context) {
       "DELETE FROM token WHERE id IN (SELECT id FROM token WHERE deleted = 1 AND hlc < ? LIMIT ?)",
       "DELETE FROM member WHERE address IN (SELECT address FROM member WHERE deleted = 1 AND hlc < "
       "? LIMIT ?)",
+      "DELETE FROM pipeline_key WHERE id IN (SELECT id FROM pipeline_key WHERE deleted = 1 AND hlc "
+      "< ? LIMIT ?)",
   };
   const std::int64_t before_ms =
       std::max<std::int64_t>(context.now_ms - context.retention.tombstone_ms, 0);
@@ -64,6 +66,14 @@ std::size_t bury_expired_tokens(const CommandContext& context) {
       "deleted = 0 AND expires_at > 0 AND expires_at <= ? LIMIT ?)",
       context.hlc, context.origin, context.now_ms - context.retention.tombstone_ms,
       kMaintainRowsMax));
+}
+
+// What it sealed is not taken any more: the secret goes at once.
+std::size_t bury_retired_keys(const CommandContext& context) {
+  return static_cast<std::size_t>(context.db.run(
+      "UPDATE pipeline_key SET deleted = 1, sealed_secret = '', revision = ?, hlc = ?, origin = ? "
+      "WHERE deleted = 0 AND retires_at > 0 AND retires_at <= ?",
+      context.revision, context.hlc, context.origin, context.now_ms));
 }
 
 std::size_t purge_detections(const CommandContext& context) {
@@ -100,6 +110,7 @@ Outcome run(const CommandContext& context, const Maintain& /*command*/) {
   }
   const std::size_t tombstones = purge_tombstones(context);
   const std::size_t tokens = bury_expired_tokens(context);
+  const std::size_t keys = bury_retired_keys(context);
   const std::size_t detections = purge_detections(context);
   const std::size_t audits = purge_audit(context);
   const std::size_t conflicts = purge_conflicts(context);
@@ -109,6 +120,7 @@ Outcome run(const CommandContext& context, const Maintain& /*command*/) {
   };
   mention(tombstones, "tombstone");
   mention(tokens, "expired token");
+  mention(keys, "retired pipeline key");
   mention(detections, "old detection");
   mention(audits, "old audit record");
   mention(conflicts, "old conflict");

@@ -85,6 +85,20 @@ StoredDetection detection_of(const Query& row) {
   return stored;
 }
 
+StoredPipelineKey pipeline_key_of(const Query& row) {
+  StoredPipelineKey stored;
+  stored.key.id = row.unsigned_integer(0);
+  stored.sealed_secret = row.text(1);
+  stored.key.active_from_ms = row.integer(2);
+  stored.key.retires_at_ms = row.integer(3);
+  stored.key.author = row.text(4);
+  return stored;
+}
+
+std::uint64_t pipeline_keys_revision(Connection& db) {
+  return static_cast<std::uint64_t>(db.integer_of("SELECT max(revision) FROM pipeline_key"));
+}
+
 std::string select(const char* columns, const char* rest) {
   return std::string("SELECT ") + columns + " " + rest;
 }

@@ -37,6 +37,12 @@ inline constexpr const char* kDetectionColumns =
     "rule_id, detected_at, revision";
 StoredDetection detection_of(const Query& row);
 
+inline constexpr const char* kPipelineKeyColumns =
+    "id, sealed_secret, active_from, retires_at, author";
+StoredPipelineKey pipeline_key_of(const Query& row);
+// The last that changed a pipeline key, as far as tombstones are kept; 0: there never was one.
+std::uint64_t pipeline_keys_revision(Connection& db);
+
 // "SELECT columns rest". Keep the text where it lives as long as the connection: its address is
 // the key of the statement cache.
 std::string select(const char* columns, const char* rest);

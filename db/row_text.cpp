@@ -10,8 +10,10 @@ namespace mlguard::db {
 namespace {
 
 constexpr char kBetweenKeys = '/';
-// The key that a token rests on leaves the database for nobody, sealed as it is.
-constexpr std::string_view kNeverShown = "sealed_psk";
+// What a token rests on, and a pipeline key, leave the database for nobody, sealed as they are.
+bool is_never_shown(std::string_view column) {
+  return column == "sealed_psk" || column == "sealed_secret";
+}
 
 struct KeyText {
   std::string operator()(std::monostate) const { return {}; }
@@ -65,7 +67,7 @@ std::vector<ImageValue> parse_row_key(const ReplicatedTable& table, std::string_
 std::string row_json(const RowImage& image) {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
   for (std::size_t i = 0; i < image.values.size(); ++i) {
-    if (image.table->columns[i].name == kNeverShown) continue;
+    if (is_never_shown(image.table->columns[i].name)) continue;
     object[image.table->columns[i].name] = std::visit(JsonValue{}, image.values[i]);
   }
   // Old texts may hold anything; whoever reads this parses strictly.

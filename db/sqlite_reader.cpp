@@ -90,6 +90,17 @@ base::Result<std::optional<base::Token>> SqliteReader::token(std::string_view id
   });
 }
 
+base::Result<std::vector<StoredPipelineKey>> SqliteReader::pipeline_keys() {
+  return guarded("reading", pool_.path(), [&]() -> base::Result<std::vector<StoredPipelineKey>> {
+    std::vector<StoredPipelineKey> all;
+    static const std::string sql =
+        select(kPipelineKeyColumns, "FROM pipeline_key WHERE deleted = 0 ORDER BY id");
+    Query query = connection_->query(sql.c_str());
+    while (query.step()) all.push_back(pipeline_key_of(query));
+    return all;
+  });
+}
+
 base::Result<std::optional<base::Identity>> SqliteReader::identity(std::string_view public_key) {
   return guarded("reading", pool_.path(), [&]() -> base::Result<std::optional<base::Identity>> {
     static const std::string sql =

@@ -39,6 +39,7 @@ class SqliteReader final : public Reader {
                                                         Page page) override;
   base::Result<std::vector<base::Applied>> applied() override;
   base::Result<std::vector<base::Token>> tokens() override;
+  base::Result<std::vector<StoredPipelineKey>> pipeline_keys() override;
   base::Result<std::optional<base::Token>> token(std::string_view id) override;
   base::Result<std::optional<base::Identity>> identity(std::string_view public_key) override;
   base::Result<std::vector<base::Identity>> identities() override;

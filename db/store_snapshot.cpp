@@ -205,6 +205,7 @@ GroupEffects SqliteStore::read_everything() {
   effects.rules_changed = true;
   effects.members_changed = true;
   effects.replaced = true;
+  effects.pipeline_keys_revision = pipeline_keys_revision(connection_);
   {
     Query row = connection_.query("SELECT component, version FROM config_active WHERE deleted = 0");
     while (row.step()) effects.config_versions[row.text(0)] = row.unsigned_integer(1);

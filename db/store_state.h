@@ -41,6 +41,7 @@ struct GroupEffects {
   std::map<std::string, std::uint64_t> config_versions;              // 0: none in force now.
   bool rules_changed = false;
   bool members_changed = false;
+  std::optional<std::uint64_t> pipeline_keys_revision;  // The last that changed a pipeline key.
   // Keys that are no longer welcome: their sessions end, on every instance.
   std::vector<std::string> revoked_keys;
   // A snapshot was installed: the maps hold everything there is, and nothing else counts any more.

@@ -154,6 +154,14 @@ void add_records(std::vector<ReplicatedTable>& all) {
                        {"recorded_at", kInteger}}));
   all.push_back(table(TableId::member, "member", 1,
                       {{"address", kText}, {"kind", kText}, {"revision", kInteger}}));
+  all.push_back(table(TableId::pipeline_key, "pipeline_key", 1,
+                      {{"id", kInteger},
+                       {"sealed_secret", kText},
+                       {"active_from", kInteger},
+                       {"retires_at", kInteger},
+                       {"created_at", kInteger},
+                       {"author", kText},
+                       {"revision", kInteger}}));
 }
 
 }  // namespace

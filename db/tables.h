@@ -32,6 +32,7 @@ enum class TableId : std::uint8_t {
   audit = 10,
   conflict = 11,
   member = 12,
+  pipeline_key = 13,
 };
 
 // Key columns come first; hlc, origin and deleted come last.

@@ -54,6 +54,7 @@ std::optional<std::size_t> revision_column(TableId table) {
     case TableId::rule: return 8;
     case TableId::detection: return 10;
     case TableId::member: return 2;
+    case TableId::pipeline_key: return 6;
     default: return std::nullopt;
   }
 }

@@ -255,6 +255,9 @@ void LogExecutor::take_effects(StoreReport& report) {
     }
   }
   if (effects.rules_changed) leases_.set_rules_revision(store_.state().rules_revision);
+  if (effects.pipeline_keys_revision) {
+    leases_.set_pipeline_keys_revision(*effects.pipeline_keys_revision);
+  }
 }
 
 void LogExecutor::reload_leases() {

@@ -57,6 +57,10 @@ void revoke_token(ApiContext& api, const ExchangePtr& exchange);
 void list_identities(ApiContext& api, const ExchangePtr& exchange);
 void revoke_identity(ApiContext& api, const ExchangePtr& exchange);
 
+// api_pipeline.cpp
+void list_pipeline_keys(ApiContext& api, const ExchangePtr& exchange);
+void rotate_pipeline_keys(ApiContext& api, const ExchangePtr& exchange);
+
 // api_cluster.cpp
 void list_members(ApiContext& api, const ExchangePtr& exchange);
 void add_member(ApiContext& api, const ExchangePtr& exchange);

@@ -24,6 +24,9 @@ const char* to_string(Verb verb) {
     case Verb::audit_read: return "read the audit trail";
     case Verb::tokens_manage: return "manage join tokens";
     case Verb::identities_manage: return "manage identities";
+    case Verb::pipeline_keys_read: return "read pipeline keys";
+    case Verb::pipeline_keys_use: return "use pipeline keys";
+    case Verb::pipeline_keys_rotate: return "rotate pipeline keys";
     case Verb::backup: return "make backups";
     case Verb::verify: return "verify the database";
     case Verb::cluster_read: return "read members and conflicts";

@@ -32,6 +32,9 @@ enum class Verb {
   audit_read,
   tokens_manage,
   identities_manage,
+  pipeline_keys_read,    // which there are, and when each is active
+  pipeline_keys_use,     // their secrets
+  pipeline_keys_rotate,  //
   backup,
   verify,
   cluster_read,    // members, conflicts
@@ -84,6 +87,9 @@ inline constexpr std::array<Row, kVerbs> kTable = {{
     {Verb::audit_read, /*         */ {A, N, N, N, N, A}},
     {Verb::tokens_manage, /*      */ {A, N, N, N, N, N}},
     {Verb::identities_manage, /*  */ {A, N, N, N, N, N}},
+    {Verb::pipeline_keys_read, /* */ {A, N, A, A, N, N}},
+    {Verb::pipeline_keys_use, /*  */ {N, N, A, A, N, N}},
+    {Verb::pipeline_keys_rotate, /**/ {A, N, N, N, N, N}},
     {Verb::backup, /*             */ {A, A, N, N, N, N}},
     {Verb::verify, /*             */ {A, N, N, N, N, N}},
     {Verb::cluster_read, /*       */ {A, N, N, N, N, A}},

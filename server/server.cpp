@@ -9,6 +9,7 @@
 #include "base/logging.h"
 #include "replicator/folder_replica.h"
 #include "server/gate.h"
+#include "server/key_rotation.h"
 #include "server/route_table.h"
 
 namespace mlguard::server {
@@ -79,6 +80,7 @@ class RunningServer final : public Server {
         beats_(clock),
         backups_(options.data_dir + "/backups", *engine_, clock),
         promotions_(*engine_),
+        rotation_(*engine_, cluster_, clock),
         health_(*engine_, clock, options.health, [this] { chores(); }),
         api_{clock,         *engine_, *engine_,    cluster_,   metrics_,    sessions_,
              hub_,          pool_,    health_,     beats_,     handshakes_, refusals_,
@@ -114,6 +116,7 @@ class RunningServer final : public Server {
     if (options_.replica.self.empty()) {
       api_.found_at = "localhost:" + std::to_string(http_->port());
     }
+    begun_ = true;
     return {};
   }
 
@@ -150,6 +153,8 @@ class RunningServer final : public Server {
     beats_.tick();
     backups_.expire();
     promotions_.tick();
+    // Nothing is written before begin() has connected what listens.
+    if (begun_) rotation_.tick();
   }
 
   const ServerOptions options_;
@@ -165,6 +170,8 @@ class RunningServer final : public Server {
   HeartbeatLog beats_;
   BackupStore backups_;
   Promotions promotions_;
+  KeyRotation rotation_;
+  std::atomic<bool> begun_ = false;
   std::atomic<bool> stopped_ = false;
   WorkerPool pool_;
   HealthWatch health_;

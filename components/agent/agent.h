@@ -18,6 +18,10 @@
 #include "base/result.h"
 #include "etcd_client/client.h"
 
+namespace CLI {
+class App;
+}
+
 namespace mlguard::agent {
 
 // The flags that every agent has; parse_agent_flags fills them.
@@ -44,6 +48,10 @@ struct AgentCallbacks {
   std::function<std::string()> heartbeat_detail;
   // The revision of the newest rules moved; the firewall and rag follow the stream from here.
   std::function<void(std::uint64_t rules_revision)> rules_moved;
+  // The pipeline keys with their secrets (roles sniffer and ml-detector), then again at every
+  // change: all that are announced, active or retiring. An Error is reported in the heartbeat and
+  // the keys are offered again with the next one. May be empty.
+  std::function<base::Status(const std::vector<base::PipelineKey>&)> apply_pipeline_keys;
 };
 
 class Agent {
@@ -75,6 +83,8 @@ struct ParsedFlags {
 };
 // The exit code for an Error that ends a process (see --help).
 int exit_code_of(const base::Error& error);
-ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about);
+// `add_more` adds the component's own flags; what it binds them to must outlive the call.
+ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about,
+                              const std::function<void(CLI::App&)>& add_more = {});
 
 }  // namespace mlguard::agent

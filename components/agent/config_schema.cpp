@@ -154,6 +154,8 @@ const ConfigSchema& global_schema() {
   static const ConfigSchema schema = {
       {"site.name", ConfigType::text, 0, kSiteNameCharsMax},
       {"heartbeat.interval_s", ConfigType::whole, 1, 15},
+      {"pipeline.key_period_s", ConfigType::whole, 10, 366 * 24 * 3'600},
+      {"pipeline.key_grace_s", ConfigType::whole, 1, 24 * 3'600},
       {"allowlist", ConfigType::cidr_list, 0, kAllowlistMax},
   };
   return schema;

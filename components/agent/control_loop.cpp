@@ -138,6 +138,23 @@ base::Status ControlLoop::fetch_global(std::uint64_t told) {
   return {};
 }
 
+base::Status ControlLoop::fetch_pipeline_keys(std::uint64_t told) {
+  const auto set = client_.pipeline_keys();
+  if (!set.ok() && is_passing(set.error())) return set.error();
+  const base::Status applied =
+      set.ok() ? callbacks_.apply_pipeline_keys(set->keys) : base::Status(set.error());
+  if (!applied.ok()) {
+    keys_problem_ = "the newest pipeline keys are not in use: " + applied.error().message;
+    base::log_warn("pipeline keys refused, the last good ones stay in use",
+                   {{"problem", applied.error().message}});
+    return {};
+  }
+  keys_problem_.clear();
+  seen_pipeline_keys_ = told;
+  base::log_info("pipeline keys applied", {{"keys", set->keys.size()}});
+  return {};
+}
+
 void ControlLoop::apply(const base::ConfigVersion& config) {
   seen_version_ = config.version;
   const base::Status applied =
@@ -237,6 +254,11 @@ base::Status ControlLoop::follow(const base::ResourceHeads& heads) {
     const auto status = fetch_global(heads.global_version);
     if (!status.ok()) return status;
   }
+  if (callbacks_.apply_pipeline_keys && heads.pipeline_keys_revision != 0 &&
+      heads.pipeline_keys_revision != seen_pipeline_keys_) {
+    const auto status = fetch_pipeline_keys(heads.pipeline_keys_revision);
+    if (!status.ok()) return status;
+  }
   if (callbacks_.rules_moved && seen_rules_ != heads.rules_revision) {
     seen_rules_ = heads.rules_revision;
     callbacks_.rules_moved(heads.rules_revision);
@@ -287,19 +309,23 @@ void ControlLoop::set_status(const std::string& status) {
   status_ = status;
 }
 
+const std::string& ControlLoop::problem() const {
+  if (!config_problem_.empty()) return config_problem_;
+  return global_problem_.empty() ? keys_problem_ : global_problem_;
+}
+
 std::string ControlLoop::heartbeat_status() const {
-  if (!config_problem_.empty() || !global_problem_.empty()) return "degraded";
+  if (!problem().empty()) return "degraded";
   const std::lock_guard lock(mutex_);
   return status_;
 }
 
 std::string ControlLoop::heartbeat_detail() const {
   const std::string own = callbacks_.heartbeat_detail ? callbacks_.heartbeat_detail() : "";
-  if (config_problem_.empty() && global_problem_.empty()) return own;
+  if (problem().empty()) return own;
   Json detail = Json::parse(own, nullptr, false);
   if (!detail.is_object()) detail = Json::object();
-  const std::string& problem = config_problem_.empty() ? global_problem_ : config_problem_;
-  detail["problem"] = problem.substr(0, base::kCommentCharsMax);
+  detail["problem"] = problem().substr(0, base::kCommentCharsMax);
   std::string text = detail.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() <= base::kDetailBytesMax) return text;
   return Json({{"problem", detail["problem"]}})

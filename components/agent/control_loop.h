@@ -54,11 +54,13 @@ class ControlLoop {
   base::Result<base::ConfigVersion> fetch(std::string_view name, std::uint64_t told);
   base::Status fetch_config(std::uint64_t told);
   base::Status fetch_global(std::uint64_t told);
+  base::Status fetch_pipeline_keys(std::uint64_t told);
   void apply(const base::ConfigVersion& config);
   void apply_global(const base::ConfigVersion& config);
   Step failed(const base::Error& error);
   void report_contact(const base::Status& status);
   milliseconds beat_pause();
+  const std::string& problem() const;
   std::string heartbeat_status() const;
   std::string heartbeat_detail() const;
   base::Heartbeat next_heartbeat();
@@ -73,10 +75,12 @@ class ControlLoop {
   std::uint64_t seen_version_ = 0;
   std::uint64_t seen_global_ = 0;
   std::optional<std::uint64_t> seen_rules_;
+  std::uint64_t seen_pipeline_keys_ = 0;
   milliseconds server_interval_{5'000};
   milliseconds site_interval_{0};  // Of the global configuration; 0: none.
   std::string config_problem_;     // Why the newest configuration is not in force; or empty.
   std::string global_problem_;
+  std::string keys_problem_;
   std::optional<base::Error> failing_;  // The last one told; empty while all is well.
   std::minstd_rand random_;
   mutable std::mutex mutex_;

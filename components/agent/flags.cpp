@@ -63,7 +63,8 @@ base::Status check_flags(const AgentOptions& options, const RawFlags& raw) {
 
 }  // namespace
 
-ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about) {
+ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std::string& about,
+                              const std::function<void(CLI::App&)>& add_more) {
   ParsedFlags parsed;
   parsed.options.role = role;
   parsed.options.name = base::to_string(role);
@@ -71,6 +72,7 @@ ParsedFlags parse_agent_flags(int argc, char** argv, base::Role role, const std:
   RawFlags raw;
   CLI::App app(about, base::to_string(role));
   add_flags(app, parsed.options, raw);
+  if (add_more) add_more(app);
   app.footer(
       "Exit codes: 0 stopped cleanly; 1 the operation failed; 2 wrong flags; 3 no server could\n"
       "be reached; 4 not permitted or not enrolled.");

@@ -114,6 +114,21 @@ struct Token {
   std::string author;
 };
 
+// Seals batches of flows from sniffers to ml-detectors. Each is announced a grace period before it
+// becomes active, and retires a grace period after its successor became active.
+struct PipelineKey {
+  std::uint64_t id = 0;  // 1, 2, 3, …; never used again.
+  std::string secret;    // 32 raw bytes; empty for who may see the key but not use it.
+  std::int64_t active_from_ms = 0;
+  std::int64_t retires_at_ms = 0;  // 0: not before a successor is announced.
+  std::string author = {};         // "server", or the operator who asked for it.
+};
+inline constexpr std::size_t kPipelineKeysMax = 16;  // at one time
+struct PipelineKeySet {
+  std::uint64_t revision = 0;     // Of the state that they were read from.
+  std::vector<PipelineKey> keys;  // By id; none retired.
+};
+
 // An enrolled static key.
 struct Identity {
   std::string public_key;  // Hex, 64 characters.
@@ -161,6 +176,7 @@ struct ResourceHeads {
   std::uint64_t config_version = 0;  // Of the component's active configuration; 0: it has none.
   std::uint64_t global_version = 0;  // Of the global configuration; 0: there is none.
   std::uint64_t rules_revision = 0;  // The revision that last changed a rule.
+  std::uint64_t pipeline_keys_revision = 0;  // The one that last changed a pipeline key; 0: none.
 };
 
 // The live rules after some revision: everything, or what changed since.

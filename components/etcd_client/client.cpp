@@ -214,6 +214,15 @@ class ClientImpl final : public Client {
     });
   }
 
+  base::Result<base::PipelineKeySet> pipeline_keys() override {
+    Call call;
+    call.target = "/v1/pipeline-keys";
+    call.consistency = Consistency::linearizable;
+    const auto message = expect_ok(caller_.call(std::move(call)));
+    if (!message.ok()) return message.error();
+    return wire::decode_pipeline_keys(message->body);
+  }
+
   base::Status put_detections(const std::vector<base::Detection>& detections) override {
     return as_status(expect_ok(
         caller_.call(write_call("POST", "/v1/detections", wire::encode_detections(detections)))));

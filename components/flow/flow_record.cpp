@@ -12,6 +12,7 @@ const char* to_string(CloseReason reason) {
     case CloseReason::active: return "active";
     case CloseReason::evicted: return "evicted";
     case CloseReason::end: return "end";
+    case CloseReason::early: return "early";
   }
   return "end";
 }

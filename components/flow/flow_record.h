@@ -16,8 +16,9 @@ enum class CloseReason {
   active,   // it goes on: cut at the active timeout, and followed as the next part
   evicted,  // it had to make room: the table was full
   end,      // the capture ended, or the sniffer stopped
+  early,    // it goes on: told before its end, and told again whole (tracker.h)
 };
-inline constexpr std::size_t kCloseReasons = 6;
+inline constexpr std::size_t kCloseReasons = 7;
 const char* to_string(CloseReason reason);
 
 // Of one host in one role, over the current second of event time and the nine before it; NaN where

@@ -103,12 +103,13 @@ HostTable::Handle HostTable::add_flow(const Address& host, const Address& peer, 
   return {at, table_.generation(at)};
 }
 
-void HostTable::add_packet(Handle handle, std::uint32_t bytes, std::uint32_t second) {
+void HostTable::add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes,
+                            std::uint32_t second) {
   if (handle.index == Table::kNone || table_.generation(handle.index) != handle.generation) return;
   Bucket& now = bucket(handle.index, second);
-  ++now.packets;
+  now.packets += packets;
   now.bytes += bytes;
-  table_[handle.index].packets_weighted += 1;
+  table_[handle.index].packets_weighted += static_cast<double>(packets);
 }
 
 void HostTable::open_flow(Handle handle, std::uint32_t begun_second) {
@@ -132,9 +133,10 @@ HostWindows::Handles HostWindows::add_flow(const Address& source, const Address&
           destinations_.add_flow(destination, source, destination_port, second, budget_)};
 }
 
-void HostWindows::add_packet(const Handles& handles, std::uint32_t bytes, std::uint32_t second) {
-  sources_.add_packet(handles.source, bytes, second);
-  destinations_.add_packet(handles.destination, bytes, second);
+void HostWindows::add_packets(const Handles& handles, std::uint64_t packets, std::uint64_t bytes,
+                              std::uint32_t second) {
+  sources_.add_packets(handles.source, packets, bytes, second);
+  destinations_.add_packets(handles.destination, packets, bytes, second);
 }
 
 void HostWindows::open_flow(const Handles& handles, std::uint32_t begun_second) {

@@ -53,7 +53,8 @@ class HostTable {
   HostWindow look(const Address& host, std::uint32_t second);
   Handle add_flow(const Address& host, const Address& peer, std::uint16_t port,
                   std::uint32_t second, SketchBudget& budget);
-  void add_packet(Handle handle, std::uint32_t bytes, std::uint32_t second);
+  void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes,
+                   std::uint32_t second);
   // A flow that began in `begun_second` was opened.
   void open_flow(Handle handle, std::uint32_t begun_second);
 
@@ -65,7 +66,7 @@ class HostTable {
     std::uint32_t second = 0;
     std::uint32_t flows = 0;
     std::uint32_t opened = 0;
-    std::uint32_t packets = 0;
+    std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
   };
   struct Host {
@@ -107,7 +108,8 @@ class HostWindows {
   Handles add_flow(const Address& source, const Address& destination,
                    std::uint16_t destination_port, std::uint32_t second);
   // A packet that the source sent.
-  void add_packet(const Handles& handles, std::uint32_t bytes, std::uint32_t second);
+  void add_packets(const Handles& handles, std::uint64_t packets, std::uint64_t bytes,
+                   std::uint32_t second);
   void open_flow(const Handles& handles, std::uint32_t begun_second);
 
   std::uint64_t hosts_evicted() const { return sources_.evicted() + destinations_.evicted(); }

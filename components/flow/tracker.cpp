@@ -20,6 +20,19 @@ bool begins_connection(const mlg_packet& packet) {
          (packet.tcp_flags & (MLG_TCP_SYN | MLG_TCP_ACK)) == MLG_TCP_SYN;
 }
 
+// Of a flow, by who sent its first packet.
+struct Ends {
+  Address source;
+  Address destination;
+  std::uint16_t destination_port = 0;
+};
+Ends ends_of(const mlg_flow_key& key, mlg_flow_direction first_sender) {
+  const Address low = Address::of(key.low_address);
+  const Address high = Address::of(key.high_address);
+  if (first_sender == MLG_FROM_LOW) return {low, high, key.high_port};
+  return {high, low, key.low_port};
+}
+
 }  // namespace
 
 Tracker::Tracker(const TrackerOptions& options, Sink sink)
@@ -29,7 +42,7 @@ Tracker::Tracker(const TrackerOptions& options, Sink sink)
       windows_(seeded(options)) {}
 
 std::size_t Tracker::bytes_max(const TrackerOptions& options) {
-  return Table::bytes_max(options.flows_max) + 2 * options.flows_max * sizeof(Closing) +
+  return Table::bytes_max(options.flows_max) + 2 * 2 * options.flows_max * sizeof(Due) +
          HostWindows::bytes_max(options.windows);
 }
 
@@ -38,28 +51,52 @@ void Tracker::add(const mlg_packet& packet, std::uint64_t time_ns) {
   ++packets_;
   mlg_flow_key key;
   const mlg_flow_direction direction = mlg_flow_key_of(&packet, &key);
-  Table::Index at = flows_.find(key);
-  if (at != Table::kNone && flows_[at].closing && begins_connection(packet)) {
+  const Table::Index at = entry_for(key, direction, begins_connection(packet));
+  Flow& flow = flows_[at];
+  mlg_flow_account(&flow.counters, &packet, direction, time_ns);
+  if (direction == flow.first_sender) {
+    windows_.add_packets(flow.handles, 1, packet.ip_bytes, second());
+  }
+  counted(at, now_ns_);
+}
+
+void Tracker::add_counted(const mlg_flow_key& key, const mlg_flow_counters& counters) {
+  const mlg_flow_side& low = counters.side[MLG_FROM_LOW];
+  const mlg_flow_side& high = counters.side[MLG_FROM_HIGH];
+  const bool high_first = low.packets == 0 || (high.packets > 0 && high.first_ns < low.first_ns);
+  const mlg_flow_direction direction = high_first ? MLG_FROM_HIGH : MLG_FROM_LOW;
+  advance(counters.side[direction].first_ns);
+  packets_ += low.packets + high.packets;
+  const Table::Index at = entry_for(key, direction, counters.side[direction].syn_only > 0);
+  Flow& flow = flows_[at];
+  mlg_flow_merge(&flow.counters, &counters);
+  const mlg_flow_side& sent = counters.side[flow.first_sender];
+  if (sent.packets > 0) windows_.add_packets(flow.handles, sent.packets, sent.bytes, second());
+  counted(at, std::max<std::uint64_t>({now_ns_, low.last_ns, high.last_ns}));
+}
+
+Tracker::Table::Index Tracker::entry_for(const mlg_flow_key& key, mlg_flow_direction direction,
+                                         bool reconnects) {
+  const Table::Index at = flows_.find(key);
+  if (at == Table::kNone) return begin_flow(key, direction);
+  if (flows_[at].closing && reconnects) {
     close(at, flows_[at].closing_reason);
-    at = Table::kNone;
+    return begin_flow(key, direction);
   }
-  if (at == Table::kNone) {
-    at = begin_flow(key, packet, direction);
-  } else if (now_ns_ - flows_[at].part_began_ns >= options_.active_timeout_ns) {
-    begin_next_part(at, packet, direction);
-  }
-  account(at, packet, direction, time_ns);
+  if (now_ns_ - flows_[at].part_began_ns >= options_.active_timeout_ns) begin_next_part(at);
+  return at;
 }
 
 void Tracker::advance(std::uint64_t time_ns) {
   now_ns_ = std::max(now_ns_, time_ns);
-  while (!closing_.empty() && closing_.front().deadline_ns <= now_ns_) {
-    const Closing front = closing_.front();
+  tell_early();
+  while (!closing_.empty() && closing_.front().time_ns <= now_ns_) {
+    const Due front = closing_.front();
     closing_.pop_front();
     if (!is_stale(front)) close(front.index, flows_[front.index].closing_reason);
   }
   while (flows_.oldest() != Table::kNone &&
-         now_ns_ - flows_[flows_.oldest()].last_packet_ns >= options_.idle_timeout_ns) {
+         now_ns_ >= flows_[flows_.oldest()].last_packet_ns + options_.idle_timeout_ns) {
     const Flow& oldest = flows_[flows_.oldest()];
     close(flows_.oldest(), oldest.closing ? oldest.closing_reason : CloseReason::idle);
   }
@@ -67,54 +104,57 @@ void Tracker::advance(std::uint64_t time_ns) {
 
 void Tracker::finish() {
   closing_.clear();
+  early_.clear();
   while (flows_.oldest() != Table::kNone) {
     const Flow& oldest = flows_[flows_.oldest()];
     close(flows_.oldest(), oldest.closing ? oldest.closing_reason : CloseReason::end);
   }
 }
 
-Tracker::Table::Index Tracker::begin_flow(const mlg_flow_key& key, const mlg_packet& packet,
-                                          mlg_flow_direction direction) {
+Tracker::Table::Index Tracker::begin_flow(const mlg_flow_key& key, mlg_flow_direction direction) {
   if (flows_.full()) make_room();
-  const Address source = Address::of(packet.source);
-  const Address destination = Address::of(packet.destination);
+  const Ends ends = ends_of(key, direction);
   Flow flow;
   flow.first_sender = direction;
   flow.begun_second = second();
   flow.part_began_ns = now_ns_;
-  flow.windows = windows_.look(source, destination, second());
-  flow.handles = windows_.add_flow(source, destination, packet.destination_port, second());
+  flow.windows = windows_.look(ends.source, ends.destination, second());
+  flow.handles = windows_.add_flow(ends.source, ends.destination, ends.destination_port, second());
   ++flows_begun_;
-  return flows_.insert(key, flow);
+  const Table::Index at = flows_.insert(key, flow);
+  if (options_.early_after_ns > 0) add_due(early_, at, now_ns_ + options_.early_after_ns);
+  return at;
 }
 
 // The windows that it is told with are those of now; it is not counted as begun a second time.
-void Tracker::begin_next_part(Table::Index at, const mlg_packet& packet,
-                              mlg_flow_direction direction) {
+void Tracker::begin_next_part(Table::Index at) {
   emit(at, CloseReason::active);
   Flow& flow = flows_[at];
   flow.kept_initiator = initiator_of(flow);
   ++flow.part;
   flow.counters = {};
   flow.part_began_ns = now_ns_;
-  const bool same_way = direction == flow.first_sender;
-  flow.windows =
-      windows_.look(Address::of(same_way ? packet.source : packet.destination),
-                    Address::of(same_way ? packet.destination : packet.source), second());
+  const Ends ends = ends_of(flows_.key(at), flow.first_sender);
+  flow.windows = windows_.look(ends.source, ends.destination, second());
 }
 
-void Tracker::account(Table::Index at, const mlg_packet& packet, mlg_flow_direction direction,
-                      std::uint64_t time_ns) {
+void Tracker::counted(Table::Index at, std::uint64_t last_ns) {
   Flow& flow = flows_[at];
-  mlg_flow_account(&flow.counters, &packet, direction, time_ns);
-  flow.last_packet_ns = now_ns_;
+  flow.last_packet_ns = last_ns;
   flows_.touch(at);
-  if (direction == flow.first_sender) windows_.add_packet(flow.handles, packet.ip_bytes, second());
   if (!flow.opened && is_opened(flows_.key(at), flow.counters, initiator_of(flow))) {
     flow.opened = true;
     windows_.open_flow(flow.handles, flow.begun_second);
   }
-  if (!flow.closing && packet.protocol == MLG_PROTOCOL_TCP) begin_closing(at);
+  if (!flow.closing && flows_.key(at).protocol == MLG_PROTOCOL_TCP) begin_closing(at);
+}
+
+void Tracker::tell_early() {
+  while (!early_.empty() && early_.front().time_ns <= now_ns_) {
+    const Due front = early_.front();
+    early_.pop_front();
+    if (!is_stale(front) && !flows_[front.index].closing) emit(front.index, CloseReason::early);
+  }
 }
 
 void Tracker::begin_closing(Table::Index at) {
@@ -129,16 +169,12 @@ void Tracker::begin_closing(Table::Index at) {
     return;
   }
   flow.closing = true;
-  // Connections that reuse their ports at once leave stale names behind.
-  if (closing_.size() >= 2 * options_.flows_max) {
-    std::erase_if(closing_, [this](const Closing& closing) { return is_stale(closing); });
-  }
-  closing_.push_back({at, flows_.generation(at), now_ns_ + kClosingLingerNs});
+  add_due(closing_, at, now_ns_ + kClosingLingerNs);
 }
 
 void Tracker::make_room() {
   while (!closing_.empty()) {
-    const Closing front = closing_.front();
+    const Due front = closing_.front();
     closing_.pop_front();
     if (is_stale(front)) continue;
     close(front.index, flows_[front.index].closing_reason);
@@ -148,8 +184,16 @@ void Tracker::make_room() {
 }
 
 // The flow was closed before its time, by a SYN or to make room.
-bool Tracker::is_stale(const Closing& closing) const {
-  return flows_.generation(closing.index) != closing.generation;
+bool Tracker::is_stale(const Due& due) const {
+  return flows_.generation(due.index) != due.generation;
+}
+
+void Tracker::add_due(std::deque<Due>& queue, Table::Index at, std::uint64_t time_ns) {
+  // Connections that reuse their ports at once leave stale names behind.
+  if (queue.size() >= 2 * options_.flows_max) {
+    std::erase_if(queue, [this](const Due& due) { return is_stale(due); });
+  }
+  queue.push_back({at, flows_.generation(at), time_ns});
 }
 
 mlg_flow_direction Tracker::initiator_of(const Flow& flow) const {

@@ -13,6 +13,10 @@
 //  - at finish().
 // Each packet is in exactly one record: packets() == packets in the records + packets in the table.
 //
+// With early_after_ns set, a flow that is still open so long after it began is told once before it
+// ends, with CloseReason::early: whoever must act at once need not wait for the idle timeout. Its
+// packets are told again when it closes; early records are not part of the sum above.
+//
 // Memory: bytes_max(); with the defaults 34 MB for flows, and 103 MB for windows if all hosts scan.
 // One thread at a time; the sink is called from within add(), advance() and finish(), and must not
 // call the tracker.
@@ -38,6 +42,7 @@ struct TrackerOptions {
   std::uint64_t idle_timeout_ns = 15 * kNsPerSecond;
   std::uint64_t active_timeout_ns = 60 * kNsPerSecond;
   std::size_t flows_max = 65'536;
+  std::uint64_t early_after_ns = 0;  // 0: nothing is told early
   HostWindowsOptions windows;
   // Of the hash tables and sketches: random on a live wire, where others choose the addresses;
   // fixed for captures, so that one capture always gives the same estimates.
@@ -54,8 +59,17 @@ class Tracker {
 
   // REQUIRES: the packet was parsed with MLG_PARSE_OK.
   void add(const mlg_packet& packet, std::uint64_t time_ns);
+  // Packets of one flow that were counted elsewhere (by the kernel programs), as if all had come at
+  // the time of the first; its place among the others is exact, those within it are not looked at.
+  // A boundary between two connections within it is not seen. REQUIRES: at least one packet.
+  void add_counted(const mlg_flow_key& key, const mlg_flow_counters& counted);
   // Event time has come so far without a packet.
   void advance(std::uint64_t time_ns);
+  // From now on, for the flows that are open as well. REQUIRES: above 0.
+  void set_timeouts(std::uint64_t idle_timeout_ns, std::uint64_t active_timeout_ns) {
+    options_.idle_timeout_ns = idle_timeout_ns;
+    options_.active_timeout_ns = active_timeout_ns;
+  }
   // Closes all flows that are left, the least recently used one first.
   void finish();
 
@@ -83,21 +97,24 @@ class Tracker {
     FlowWindows windows;
   };
   using Table = LruTable<mlg_flow_key, Flow>;
-  struct Closing {
+  // Something to do with a flow at its time, unless the flow is gone by then.
+  struct Due {
     Table::Index index = 0;
     std::uint32_t generation = 0;
-    std::uint64_t deadline_ns = 0;
+    std::uint64_t time_ns = 0;
   };
 
   std::uint32_t second() const { return static_cast<std::uint32_t>(now_ns_ / kNsPerSecond); }
-  Table::Index begin_flow(const mlg_flow_key& key, const mlg_packet& packet,
-                          mlg_flow_direction direction);
-  void begin_next_part(Table::Index at, const mlg_packet& packet, mlg_flow_direction direction);
-  void account(Table::Index at, const mlg_packet& packet, mlg_flow_direction direction,
-               std::uint64_t time_ns);
+  // The entry that packets of this flow are counted in now; `reconnects`: they begin a connection.
+  Table::Index entry_for(const mlg_flow_key& key, mlg_flow_direction direction, bool reconnects);
+  Table::Index begin_flow(const mlg_flow_key& key, mlg_flow_direction direction);
+  void begin_next_part(Table::Index at);
+  void counted(Table::Index at, std::uint64_t last_ns);
   void begin_closing(Table::Index at);
+  void tell_early();
   void make_room();
-  bool is_stale(const Closing& closing) const;
+  bool is_stale(const Due& due) const;
+  void add_due(std::deque<Due>& queue, Table::Index at, std::uint64_t time_ns);
   mlg_flow_direction initiator_of(const Flow& flow) const;
   void emit(Table::Index at, CloseReason reason);
   void close(Table::Index at, CloseReason reason);
@@ -105,7 +122,9 @@ class Tracker {
   TrackerOptions options_;
   Sink sink_;
   Table flows_;
-  std::deque<Closing> closing_;  // by deadline; at most 2 * flows_max
+  // By time; at most 2 * flows_max each.
+  std::deque<Due> closing_;
+  std::deque<Due> early_;
   HostWindows windows_;
   std::uint64_t now_ns_ = 0;
   std::uint64_t packets_ = 0;

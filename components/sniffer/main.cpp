@@ -1,6 +1,8 @@
-#include "agent/component_main.h"
+#include <string>
+#include <vector>
+
 #include "base/embedded.h"
-#include "sniffer/config_schema.h"
+#include "sniffer/live_mode.h"
 #include "sniffer/pcap_mode.h"
 
 namespace mlguard::base {
@@ -11,13 +13,9 @@ int main(int argc, char** argv) {
   if (mlguard::sniffer::wants_pcap_mode(argc, argv)) {
     return mlguard::sniffer::run_pcap_mode(argc, argv);
   }
-  mlguard::agent::ComponentSpec spec;
-  spec.role = mlguard::base::Role::sniffer;
-  spec.about =
-      "sniffer: turns the packets of this host's interfaces into flow records.\n\n"
-      "sniffer --pcap FILE reads a capture instead, without a control plane: see\n"
-      "'sniffer --pcap FILE --help'.";
-  spec.default_config = mlguard::base::kSnifferDefaultConfig.front().content;
-  spec.schema = mlguard::sniffer::config_schema();
-  return mlguard::agent::run_component(argc, argv, spec);
+  if (mlguard::sniffer::wants_standalone_mode(argc, argv)) {
+    return mlguard::sniffer::run_standalone_mode(argc, argv);
+  }
+  const std::string config(mlguard::base::kSnifferDefaultConfig.front().content);
+  return mlguard::sniffer::run_live_mode(argc, argv, config);
 }

@@ -8,79 +8,18 @@
 #include <memory>
 #include <string_view>
 
-#include "base/files.h"
 #include "sniffer/capture_reader.h"
+#include "sniffer/flow_writer.h"
 #include "sniffer/link_layer.h"
+#include "sniffer/parse_names.h"
 #include "sniffer/progress.h"
 
 namespace mlguard::sniffer {
 namespace {
 
-constexpr std::size_t kWriteBytes = 1 << 18;
 constexpr std::uint64_t kPacketsBetweenLooks = 4'096;
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
-
-// Where the records go. The first error is kept, and nothing is written after it.
-class FlowWriter {
- public:
-  static base::Result<std::unique_ptr<FlowWriter>> open(const PcapOptions& options) {
-    auto writer = std::unique_ptr<FlowWriter>(new FlowWriter(options));
-    if (options.flows_path.empty()) return writer;
-    writer->file_ =
-        options.flows_path == "-" ? stdout : std::fopen(options.flows_path.c_str(), "w");
-    if (writer->file_ == nullptr) {
-      return base::errno_error("could not open", options.flows_path, errno);
-    }
-    writer->text_ = flow::flow_header(options.format);
-    return writer;
-  }
-  ~FlowWriter() {
-    if (file_ != nullptr && file_ != stdout) std::fclose(file_);
-  }
-  FlowWriter(const FlowWriter&) = delete;
-  FlowWriter& operator=(const FlowWriter&) = delete;
-
-  void add(const flow::FlowRecord& record) {
-    if (file_ == nullptr || !status_.ok()) return;
-    flow::append_flow(record, format_, text_);
-    if (text_.size() >= kWriteBytes) flush();
-  }
-  // Writes what is left.
-  base::Status finish() {
-    if (file_ != nullptr && status_.ok()) flush();
-    if (file_ != nullptr && status_.ok() && std::fflush(file_) != 0) fail();
-    return status_;
-  }
-  bool failed() const { return !status_.ok(); }
-
- private:
-  explicit FlowWriter(const PcapOptions& options)
-      : format_(options.format), path_(options.flows_path) {}
-  void flush() {
-    if (std::fwrite(text_.data(), 1, text_.size(), file_) != text_.size()) fail();
-    text_.clear();
-  }
-  void fail() { status_ = base::errno_error("could not write", path_, errno); }
-
-  flow::FlowFormat format_;
-  std::string path_;
-  std::FILE* file_ = nullptr;
-  std::string text_;
-  base::Status status_;
-};
-
-const char* reason_text(int result) {
-  switch (result) {
-    case MLG_PARSE_NOT_IP: return "not IP";
-    case MLG_PARSE_TRUNCATED: return "truncated";
-    case MLG_PARSE_FRAGMENT: return "fragments";
-    case MLG_PARSE_MALFORMED: return "malformed";
-    case MLG_PARSE_VLAN_DEPTH: return "too many VLAN tags";
-    case MLG_PARSE_EXTENSION_DEPTH: return "too many IPv6 extension headers";
-    default: return "other transports";
-  }
-}
 
 void feed(CaptureReader& reader, flow::Tracker& tracker, const FlowWriter& writer,
           PcapSummary& summary) {
@@ -135,16 +74,9 @@ void add_flags(CLI::App& app, RawFlags& raw) {
       "that is cut off, what came before is written); 2 wrong flags.");
 }
 
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 PcapOptions options_of(const RawFlags& raw) {
   PcapOptions options = raw.options;
-  const bool json = raw.format.empty() ? ends_with(options.flows_path, ".jsonl") ||
-                                             ends_with(options.flows_path, ".json")
-                                       : raw.format == "jsonl";
-  options.format = json ? flow::FlowFormat::jsonl : flow::FlowFormat::csv;
+  options.format = flow_format(raw.format, options.flows_path);
   options.tracker.idle_timeout_ns = raw.idle_timeout_s * flow::kNsPerSecond;
   options.tracker.active_timeout_ns = raw.active_timeout_s * flow::kNsPerSecond;
   return options;
@@ -155,7 +87,7 @@ PcapOptions options_of(const RawFlags& raw) {
 base::Result<PcapSummary> read_capture(const PcapOptions& options) {
   const auto reader = CaptureReader::open(options.capture_path);
   if (!reader.ok()) return reader.error();
-  const auto writer = FlowWriter::open(options);
+  const auto writer = FlowWriter::open(options.flows_path, options.format);
   if (!writer.ok()) return writer.error();
   PcapSummary summary;
   flow::Tracker tracker(options.tracker,
@@ -176,11 +108,11 @@ base::Result<PcapSummary> read_capture(const PcapOptions& options) {
 std::string summary_text(const PcapSummary& summary) {
   const std::uint64_t in_flows = summary.by_result[MLG_PARSE_OK];
   std::string passed_over;
-  for (int result = MLG_PARSE_OK + 1; result < MLG_PARSE_RESULTS; ++result) {
-    const std::uint64_t count = summary.by_result[static_cast<std::size_t>(result)];
+  for (unsigned result = MLG_PARSE_OK + 1; result < MLG_PARSE_RESULTS; ++result) {
+    const std::uint64_t count = summary.by_result[result];
     if (count == 0) continue;
     passed_over += passed_over.empty() ? ": " : ", ";
-    passed_over += grouped(count) + " " + reason_text(result);
+    passed_over += grouped(count) + " " + parse_text(result);
   }
   std::string records;
   std::uint64_t records_total = 0;

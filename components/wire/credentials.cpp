@@ -136,28 +136,53 @@ std::string ClusterKey::cluster_id() const {
 
 Key ClusterKey::segment_key() const { return derive_key("segment"); }
 
-std::string ClusterKey::seal_psk(const std::string& token_id, const Key& psk) const {
+std::string ClusterKey::seal_at_rest(std::string_view label, std::string_view associated,
+                                     const Key& key) const {
   std::string sealed(kLongNonceBytes + kKeyBytes + kTagBytes, '\0');
   randombytes_buf(sealed.data(), kLongNonceBytes);
-  long_aead_seal(derive_key("token-psk"), std::string_view(sealed).substr(0, kLongNonceBytes),
-                 token_id, psk.view(), as_bytes(sealed) + kLongNonceBytes);
+  long_aead_seal(derive_key(label), std::string_view(sealed).substr(0, kLongNonceBytes), associated,
+                 key.view(), as_bytes(sealed) + kLongNonceBytes);
   return base::to_hex(sealed);
+}
+
+std::optional<Key> ClusterKey::open_at_rest(std::string_view label, std::string_view associated,
+                                            std::string_view sealed_hex) const {
+  const base::Result<std::string> sealed = base::from_hex(sealed_hex);
+  if (!sealed.ok() || sealed->size() != kLongNonceBytes + kKeyBytes + kTagBytes) {
+    return std::nullopt;
+  }
+  const std::string_view bytes = *sealed;
+  Key key;
+  if (!long_aead_open(derive_key(label), bytes.substr(0, kLongNonceBytes), associated,
+                      bytes.substr(kLongNonceBytes), key.bytes)) {
+    return std::nullopt;
+  }
+  return key;
+}
+
+std::string ClusterKey::seal_psk(const std::string& token_id, const Key& psk) const {
+  return seal_at_rest("token-psk", token_id, psk);
 }
 
 base::Result<Key> ClusterKey::open_psk(const std::string& token_id,
                                        std::string_view sealed_hex) const {
-  const base::Result<std::string> sealed = base::from_hex(sealed_hex);
-  Key psk;
-  if (sealed.ok() && sealed->size() == kLongNonceBytes + kKeyBytes + kTagBytes) {
-    const std::string_view bytes = *sealed;
-    if (long_aead_open(derive_key("token-psk"), bytes.substr(0, kLongNonceBytes), token_id,
-                       bytes.substr(kLongNonceBytes), psk.bytes)) {
-      return psk;
-    }
-  }
+  if (const auto psk = open_at_rest("token-psk", token_id, sealed_hex)) return *psk;
   return Error{ErrorCode::corrupt, "bad_token",
                "the stored token " + token_id +
                    " does not open with this cluster's key; create a new token"};
+}
+
+std::string ClusterKey::seal_pipeline_key(std::uint64_t id, const Key& key) const {
+  return seal_at_rest("pipeline-key", std::to_string(id), key);
+}
+
+base::Result<Key> ClusterKey::open_pipeline_key(std::uint64_t id,
+                                                std::string_view sealed_hex) const {
+  if (const auto key = open_at_rest("pipeline-key", std::to_string(id), sealed_hex)) return *key;
+  return Error{ErrorCode::corrupt, "bad_pipeline_key",
+               "the stored pipeline key " + std::to_string(id) +
+                   " does not open with this cluster's key; rotate it: ml-guard pipeline-keys "
+                   "rotate"};
 }
 
 base::Result<ClusterKey> load_cluster_key(const std::string& path) {

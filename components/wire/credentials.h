@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,7 +39,15 @@ class ClusterKey {
   std::string seal_psk(const std::string& token_id, const Key& psk) const;  // hex
   base::Result<Key> open_psk(const std::string& token_id, std::string_view sealed) const;
 
+  // Pipeline keys at rest: the same under the key "pipeline-key", bound to the key's id.
+  std::string seal_pipeline_key(std::uint64_t id, const Key& key) const;  // hex
+  base::Result<Key> open_pipeline_key(std::uint64_t id, std::string_view sealed) const;
+
  private:
+  std::string seal_at_rest(std::string_view label, std::string_view associated,
+                           const Key& key) const;
+  std::optional<Key> open_at_rest(std::string_view label, std::string_view associated,
+                                  std::string_view sealed_hex) const;
   KeyPair derive(std::string_view label) const;
   Key derive_key(std::string_view label) const;
   Key secret_;

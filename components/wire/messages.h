@@ -64,7 +64,8 @@ base::Result<Unregister> decode_unregister(std::string_view json);
 
 // POST /heartbeat {"component","instance_id","seq","sent_at","status","detail"} (only the first is
 // required; detail is a JSON object) →
-// {"status":"ok","interval_ms","config":{"version"},"global":{"version"},"rules":{"revision"}}
+// {"status":"ok","interval_ms","config":{"version"},"global":{"version"},"rules":{"revision"},
+// "pipeline_keys":{"revision"}}, the last of which servers before 0.2 do not send.
 struct HeartbeatReply {
   std::int64_t interval_ms = 5000;  // when to send the next one
   base::ResourceHeads heads;
@@ -139,6 +140,12 @@ std::string encode(const TokenRequest& request);
 base::Result<TokenRequest> decode_token_request(std::string_view json);
 std::string encode(const TokenReply& reply);
 base::Result<TokenReply> decode_token_reply(std::string_view json);
+
+// GET /v1/pipeline-keys → {"revision","keys":[{"id","key","state","active_from","retires_at",
+// "author"}]}: either key (base64url, for who may use it only) or author; state (announced, active,
+// retiring) by `now_ms`, for people.
+std::string encode_pipeline_keys(const base::PipelineKeySet& set, std::int64_t now_ms);
+base::Result<base::PipelineKeySet> decode_pipeline_keys(std::string_view json);
 
 // GET /v1/watch?after=R&resource=…&wait=S → {"revision","changes":[…]}; GET /v1/changes the same.
 struct ChangeList {

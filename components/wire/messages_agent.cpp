@@ -156,7 +156,8 @@ std::string encode(const HeartbeatReply& reply) {
                {"interval_ms", reply.interval_ms},
                {"config", {{"version", reply.heads.config_version}}},
                {"global", {{"version", reply.heads.global_version}}},
-               {"rules", {{"revision", reply.heads.rules_revision}}}});
+               {"rules", {{"revision", reply.heads.rules_revision}}},
+               {"pipeline_keys", {{"revision", reply.heads.pipeline_keys_revision}}}});
 }
 
 base::Result<HeartbeatReply> decode_heartbeat_reply(std::string_view text) {
@@ -172,6 +173,9 @@ base::Result<HeartbeatReply> decode_heartbeat_reply(std::string_view text) {
   head("config", "version", reply.heads.config_version);
   head("global", "version", reply.heads.global_version);
   head("rules", "revision", reply.heads.rules_revision);
+  if (root.has("pipeline_keys")) {
+    head("pipeline_keys", "revision", reply.heads.pipeline_keys_revision);
+  }
   if (!document.status().ok()) return document.status().error();
   return reply;
 }

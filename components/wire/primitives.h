@@ -1,5 +1,5 @@
 // The cryptographic primitives that wire/ stands on, each a thin layer over libsodium. Internal to
-// wire/: others use channel.h and credentials.h. Stateless; safe from any thread.
+// wire/ and pipeline/: others use channel.h and credentials.h. Stateless; safe from any thread.
 #pragma once
 
 #include <array>

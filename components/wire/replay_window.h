@@ -1,5 +1,6 @@
 // The sliding window of RFC 6479 (IPsec anti-replay without bit shifting): each counter passes
-// once, in any order, as long as it is not too far behind the highest. Internal to wire/.
+// once, in any order, as long as it is not too far behind the highest. Internal to wire/ and
+// pipeline/.
 //
 // Threads: none of its own; ServerChannel guards it with a mutex.
 #pragma once

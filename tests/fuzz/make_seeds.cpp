@@ -8,12 +8,15 @@
 #include "base/ids.h"
 #include "db/entry_codec.h"
 #include "db/row_image.h"
+#include "pipeline/sealed_batch.h"
 #include "replicator/message_codec.h"
 #include "replicator/segment.h"
 #include "server/forward.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/fuzz_pipeline.h"
 #include "tests/fuzz/fuzz_shipping.h"
 #include "tests/support/packet_fixtures.h"
+#include "tests/unit/pipeline/samples.h"
 #include "wire/api_error.h"
 #include "wire/cluster_messages.h"
 #include "wire/credentials.h"
@@ -160,6 +163,9 @@ void messages() {
   next("rule-set", encode(set));
   next("detections", encode_detections({detection}));
   cluster_messages(seeds);
+  const base::PipelineKey announced{2, std::string(32, 'k'), 1'700'000'600'000, 0};
+  const base::PipelineKey retiring{1, "", 1'700'000'000'000, 1'700'001'200'000, "server"};
+  next("pipeline-keys", encode_pipeline_keys({7, {retiring, announced}}, 1'700'000'000'000));
   seed("messages", "single-rule", "\x0e{\"cidr\":\"::1\",\"ttl_s\":60}");
   seed("messages", "deep", "\4{\"component\":\"a\",\"detail\":" + std::string(80, '['));
   seed("api_error", "whole", encode_error({base::ErrorCode::not_found, "no_config", "put one"}));
@@ -275,6 +281,26 @@ void packets() {
   }
 }
 
+// The first byte chooses: a stranger's frame, a batch, or damage to a good frame.
+void pipeline_frames() {
+  pipeline::BatchSealer sealer;
+  pipeline::FlowBatch batch{"sniffer", sealer.instance_id(), 0, pipeline::sample_records(20)};
+  const std::string bytes = pipeline::encode_batch(batch);
+  // Under a key that the target does not have.
+  const auto others = pipeline::Keyring::of({pipeline::pipeline_key(7)});
+  const std::string frame = *sealer.seal(*others, fuzz::kPipelineNowMs, bytes);
+  seed("pipeline_frame", "stranger", '\0' + frame);
+  seed("pipeline_frame", "stranger-cut", '\0' + frame.substr(0, pipeline::kFrameHeaderBytes));
+  seed("pipeline_frame", "batch", '\1' + bytes);
+  seed("pipeline_frame", "batch-cut", '\1' + bytes.substr(0, bytes.size() / 2));
+  batch.flows[0].counters.side[0].size_squares = 1;
+  seed("pipeline_frame", "batch-lie", '\1' + pipeline::encode_batch(batch));
+  batch.flows.clear();
+  seed("pipeline_frame", "batch-empty", '\1' + pipeline::encode_batch(batch));
+  seed("pipeline_frame", "damage", std::string("\2\0\0\0\x30\1", 6));
+  seed("pipeline_frame", "damage-longer", std::string("\2\0\0\0\0\0x", 7));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -292,5 +318,6 @@ int main(int argc, char** argv) {
   segments();
   peers();
   packets();
+  pipeline_frames();
   return 0;
 }

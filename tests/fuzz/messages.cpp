@@ -81,6 +81,10 @@ void check_rules_message(unsigned choice, std::string_view input) {
   }
 }
 
+std::string encode_keys(const base::PipelineKeySet& set) {
+  return wire::encode_pipeline_keys(set, 1'700'000'000'000);
+}
+
 void check_cluster_message(unsigned choice, std::string_view input) {
   switch (choice) {
     case 17: return check_stable(input, wire::decode_members, encode_any<wire::MemberList>);
@@ -89,14 +93,15 @@ void check_cluster_message(unsigned choice, std::string_view input) {
       return check_stable(input, wire::decode_leader_transfer, encode_any<wire::LeaderTransfer>);
     case 20: return check_stable(input, wire::decode_leader_reply, encode_any<wire::LeaderReply>);
     case 21: return check_stable(input, wire::decode_node_status, encode_any<wire::NodeStatus>);
-    default: return check_stable(input, wire::decode_conflicts, wire::encode_conflicts);
+    case 22: return check_stable(input, wire::decode_conflicts, wire::encode_conflicts);
+    default: return check_stable(input, wire::decode_pipeline_keys, encode_keys);
   }
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr unsigned kChoices = 23;
+  constexpr unsigned kChoices = 24;
   std::string_view input = fuzz::text_of(data, size);
   const unsigned choice = fuzz::take_byte(input) % kChoices;
   if (choice <= 8) {

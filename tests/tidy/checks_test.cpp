@@ -14,6 +14,7 @@ const Tree& tree() {
                              "components/etcd_client/include/etcd_client/client.h",
                              "components/agent/agent.h",
                              "components/flow/flow.h",
+                             "components/pipeline/flow_sender.h",
                              "db/engine.h",
                              "db/store.h",
                              "replicator/replicator.h",
@@ -34,6 +35,8 @@ TEST(TidyDependencyTest, EachForbiddenDirectionIsFound) {
   EXPECT_EQ(broken("components/etcd_client/x.cpp", "\"agent/agent.h\""), 1u);
   EXPECT_EQ(broken("components/agent/x.cpp", "\"server/routes.h\""), 1u);
   EXPECT_EQ(broken("components/flow/x.cpp", "\"wire/channel.h\""), 1u);
+  EXPECT_EQ(broken("components/pipeline/x.cpp", "\"agent/agent.h\""), 1u);
+  EXPECT_EQ(broken("components/flow/x.cpp", "\"pipeline/flow_sender.h\""), 1u);
   EXPECT_EQ(broken("db/x.cpp", "\"wire/channel.h\""), 1u);
   EXPECT_EQ(broken("replicator/x.cpp", "\"server/routes.h\""), 1u);
   EXPECT_EQ(broken("server/x.cpp", "\"etcd_client/client.h\""), 1u);
@@ -48,6 +51,8 @@ TEST(TidyDependencyTest, EachAllowedDirectionPasses) {
   EXPECT_EQ(broken("components/wire/x.cpp", "\"base/result.h\""), 0u);
   EXPECT_EQ(broken("components/sniffer/x.cpp", "\"agent/agent.h\""), 0u);
   EXPECT_EQ(broken("components/sniffer/x.cpp", "\"bpf/flow_types.h\""), 0u);
+  EXPECT_EQ(broken("components/pipeline/x.cpp", "\"wire/channel.h\""), 0u);
+  EXPECT_EQ(broken("components/ml_detector/x.cpp", "\"pipeline/flow_sender.h\""), 0u);
   EXPECT_EQ(broken("replicator/x.cpp", "\"db/store.h\""), 0u);
   EXPECT_EQ(broken("server/x.cpp", "\"replicator/replicator.h\""), 0u);
   EXPECT_EQ(broken("db/x.cpp", "\"engine.h\""), 0u);

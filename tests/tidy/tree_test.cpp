@@ -60,6 +60,7 @@ TEST(TidyTreeTest, EveryFolderOfTheLayoutIsThere) {
                              "components/etcd_client/include",
                              "components/agent",
                              "components/flow",
+                             "components/pipeline",
                              "components/sniffer",
                              "components/ml_detector",
                              "components/firewall",

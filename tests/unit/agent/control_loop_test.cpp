@@ -29,6 +29,12 @@ class ControlLoopTest : public testing::Test {
     };
     callbacks.heartbeat_detail = [] { return std::string(R"({"packets":7})"); };
     callbacks.rules_moved = [this](std::uint64_t revision) { rules_.push_back(revision); };
+    callbacks.apply_pipeline_keys =
+        [this](const std::vector<base::PipelineKey>& keys) -> base::Status {
+      if (keys.empty()) return base::Error{ErrorCode::invalid_argument, "no_keys", "none at all"};
+      applied_keys_.push_back(keys.back().id);
+      return {};
+    };
     ControlOptions options;
     options.component.name = "sniffer";
     options.component.instance_id = "instance";
@@ -41,6 +47,7 @@ class ControlLoopTest : public testing::Test {
   std::vector<std::string> applied_;
   std::vector<std::string> applied_global_;
   std::vector<std::uint64_t> rules_;
+  std::vector<std::uint64_t> applied_keys_;
   std::function<void()> while_applying_;
 };
 
@@ -255,6 +262,45 @@ TEST_F(ControlLoopTest, MovedRulesAreToldOncePerRevision) {
   client_.heads.rules_revision = 4;
   (void)loop.step();
   EXPECT_EQ(rules_, std::vector<std::uint64_t>({3, 4}));
+}
+
+TEST_F(ControlLoopTest, PipelineKeysAreFetchedOncePerRevision) {
+  ControlLoop loop = make_loop();
+  (void)loop.step();
+  EXPECT_TRUE(applied_keys_.empty()) << "there are none yet";
+  client_.keys = {{1, std::string(32, 'a')}};
+  client_.heads.pipeline_keys_revision = 3;
+  (void)loop.step();
+  (void)loop.step();
+  client_.keys.push_back({2, std::string(32, 'b')});
+  client_.heads.pipeline_keys_revision = 4;
+  (void)loop.step();
+  EXPECT_EQ(applied_keys_, std::vector<std::uint64_t>({1, 2}));
+}
+
+TEST_F(ControlLoopTest, PipelineKeysThatAreNotTakenAreReportedAndOfferedAgain) {
+  ControlLoop loop = make_loop();
+  client_.heads.pipeline_keys_revision = 3;
+  (void)loop.step();
+  (void)loop.step();
+  EXPECT_EQ(client_.beats.back().status, "degraded");
+  EXPECT_NE(client_.beats.back().detail.find("none at all"), std::string::npos);
+  client_.keys = {{1, std::string(32, 'a')}};
+  (void)loop.step();
+  (void)loop.step();
+  EXPECT_EQ(applied_keys_, std::vector<std::uint64_t>({1}));
+  EXPECT_EQ(client_.beats.back().status, "ok");
+}
+
+TEST_F(ControlLoopTest, PipelineKeysThatCannotBeHadNowAreFetchedWithALaterBeat) {
+  ControlLoop loop = make_loop();
+  client_.keys = {{1, std::string(32, 'a')}};
+  client_.heads.pipeline_keys_revision = 3;
+  client_.fail_once["pipeline-keys"] = {ErrorCode::unavailable, "no_quorum", "later"};
+  (void)loop.step();
+  EXPECT_TRUE(applied_keys_.empty());
+  (void)loop.step();
+  EXPECT_EQ(applied_keys_, std::vector<std::uint64_t>({1}));
 }
 
 TEST_F(ControlLoopTest, TheStatusThatTheComponentSetsIsSent) {

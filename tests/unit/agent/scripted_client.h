@@ -19,6 +19,7 @@ class ScriptedClient final : public etcd_client::Client {
   // What the control plane holds.
   std::map<std::string, base::ConfigVersion, std::less<>> configs;
   base::ResourceHeads heads;
+  std::vector<base::PipelineKey> keys;
   etcd_client::milliseconds interval{5'000};
   bool knows_component = false;
   // Returned by every call while set.
@@ -84,6 +85,11 @@ class ScriptedClient final : public etcd_client::Client {
       return base::Error{base::ErrorCode::not_found, "no_config", "there is none"};
     }
     return found->second;
+  }
+
+  base::Result<base::PipelineKeySet> pipeline_keys() override {
+    if (auto failed = begin("pipeline-keys", "pipeline-keys")) return *failed;
+    return base::PipelineKeySet{heads.pipeline_keys_revision, keys};
   }
 
   base::Status report_applied(const base::Applied& report) override {

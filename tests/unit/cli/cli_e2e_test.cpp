@@ -54,6 +54,28 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+TEST_F(CliE2eTest, PipelineKeysAreListedAndRotatedOnce) {
+  std::string raw;
+  ASSERT_TRUE(support::wait_until([&] {
+    raw = run({"pipeline-keys", "-o", "raw"});
+    return contains(raw, "1\tactive\t");
+  })) << raw;
+  const std::string rotated = run({"pipeline-keys", "rotate"});
+  EXPECT_TRUE(contains(rotated, "pipeline key 2 is announced and becomes active in 10 min") ||
+              contains(rotated, "becomes active in 9 min"))
+      << rotated;
+  const std::string table = run({"pipeline-keys"});
+  EXPECT_TRUE(contains(table, "ACTIVE FROM")) << table;
+  EXPECT_TRUE(contains(table, "retiring")) << table;
+  EXPECT_TRUE(contains(table, "announced")) << table;
+  const std::string json = run({"pipeline-keys", "-o", "json"});
+  EXPECT_TRUE(contains(json, "\"state\": \"announced\"")) << json;
+  EXPECT_FALSE(contains(json, "\"key\"")) << json;
+  const CommandResult again = cli({"pipeline-keys", "rotate"});
+  EXPECT_NE(again.exit.code, 0);
+  EXPECT_TRUE(contains(again.err, "ml-guard pipeline-keys")) << again.err;
+}
+
 TEST_F(CliE2eTest, StatusNeedsNoSetUpOnTheServersHost) {
   const std::string out = run({"status"});
   EXPECT_TRUE(contains(out, "health      ok")) << out;

@@ -32,6 +32,9 @@ void write_one_of_everything(SqliteStore& store, base::ManualClock& clock) {
   commands.emplace_back(EnrolIdentity{"t1", identity_of('b')});
   commands.emplace_back(RevokeIdentity{std::string(64, 'b')});
   commands.emplace_back(RevokeToken{"t1"});
+  commands.emplace_back(AnnouncePipelineKey{"00ff", 1, 0});
+  commands.emplace_back(AnnouncePipelineKey{"11ff", 1, 1});
+  commands.emplace_back(Maintain{});  // Key 1 has retired.
   commands.emplace_back(AppendAudit{{0, 0, "server", "refused", "rules", "no right"}});
   commands.emplace_back(RemoveComponent{"sniffer-dmz"});
   commands.emplace_back(UnregisterComponent{"sniffer", "one"});
@@ -52,7 +55,7 @@ TEST_F(CoreTest, EveryWriteIsOneEntryAndTheKeptTotalsAgreeWithTheRows) {
   const auto store = make_store();
   write_one_of_everything(*store, clock_);
   const auto entries = all_entries(*store);
-  EXPECT_EQ(entries.size(), 22U);
+  EXPECT_EQ(entries.size(), 25U);
   Digest digest{};
   std::uint64_t revision = 0;
   for (const LogEntry& entry : entries) {

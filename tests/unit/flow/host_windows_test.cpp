@@ -65,7 +65,7 @@ TEST(HostWindowsTest, AHostIsJudgedByItsOwnNormalAfterAMinute) {
   std::uint32_t second = kSecond;
   for (; second < kSecond + 600; ++second) {
     for (int i = 0; i < 4; ++i) {
-      windows.add_packet(windows.add_flow(host(1), host(2), 80, second), 100, second);
+      windows.add_packets(windows.add_flow(host(1), host(2), 80, second), 1, 100, second);
     }
     const HostWindow now = windows.look(host(1), host(2), second).source;
     if (second < kSecond + kNormalSecondsMin) {

@@ -175,5 +175,45 @@ TEST(TrackerTest, AConnectionThatReusesItsPortsForeverStaysBounded) {
   EXPECT_EQ(recorder.recorded_packets(), 20'000u);
 }
 
+TEST(TrackerTest, AFlowThatStaysOpenIsToldOnceBeforeItsEnd) {
+  TrackerOptions options;
+  options.early_after_ns = 300 * kMs;
+  Recorder recorder(options);
+  const Ends unanswered;
+  const Ends answered{1, 2, 50'001, 80};
+  recorder.add(tcp(unanswered, kSyn), 0);
+  recorder.add(tcp(answered, kSyn), 10 * kMs);
+  recorder.add(tcp(answered.back(), kRst | kAck), 20 * kMs);
+  recorder.tracker.advance(kStartNs + 299 * kMs);
+  EXPECT_TRUE(recorder.records.empty());
+  recorder.tracker.advance(kStartNs + 900 * kMs);
+  ASSERT_EQ(reasons(recorder), Reasons{CloseReason::early}) << "what closes soon is told then";
+  EXPECT_EQ(recorder.records[0].source_port(), 50'000);
+  EXPECT_EQ(recorder.records[0].forward().packets, 1u);
+  recorder.add(tcp(unanswered, kSyn), 1'000 * kMs);
+  recorder.tracker.finish();
+  ASSERT_EQ(reasons(recorder), (Reasons{CloseReason::early, CloseReason::rst, CloseReason::end}));
+  EXPECT_EQ(recorder.records[2].forward().packets, 2u) << "the end tells the whole";
+}
+
+TEST(TrackerTest, CountedPacketsDoNotEndTheirOwnFlowAsIdle) {
+  Recorder recorder;
+  const Ends ends;
+  mlg_flow_key key;
+  mlg_flow_counters counted = {};
+  const mlg_packet packet = udp(ends);
+  const mlg_flow_direction direction = mlg_flow_key_of(&packet, &key);
+  mlg_flow_account(&counted, &packet, direction, kStartNs);
+  mlg_flow_account(&counted, &packet, direction, kStartNs + 14 * kNsPerSecond);
+  recorder.tracker.add_counted(key, counted);
+  recorder.tracker.advance(kStartNs + 10 * kNsPerSecond);
+  recorder.tracker.advance(kStartNs + 28 * kNsPerSecond);
+  EXPECT_TRUE(recorder.records.empty());
+  recorder.tracker.advance(kStartNs + 29 * kNsPerSecond);
+  ASSERT_EQ(reasons(recorder), Reasons{CloseReason::idle});
+  EXPECT_EQ(recorder.records[0].forward().packets, 2u);
+  EXPECT_EQ(recorder.tracker.packets(), 2u);
+}
+
 }  // namespace
 }  // namespace mlguard::flow

@@ -27,12 +27,15 @@ TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
   const std::set<Verb> agent = {Verb::status_read,  Verb::enrol,        Verb::component_register,
                                 Verb::config_read,  Verb::config_write, Verb::component_heartbeat,
                                 Verb::applied_write};
-  EXPECT_EQ(verbs_of(Role::sniffer), agent);
+  std::set<Verb> sniffer = agent;
+  sniffer.insert({Verb::pipeline_keys_read, Verb::pipeline_keys_use});
+  EXPECT_EQ(verbs_of(Role::sniffer), sniffer);
   std::set<Verb> firewall = agent;
   firewall.insert(Verb::rules_read);
   EXPECT_EQ(verbs_of(Role::firewall), firewall);
   std::set<Verb> detector = agent;
-  detector.insert({Verb::rules_read, Verb::rules_write, Verb::detections_write});
+  detector.insert({Verb::rules_read, Verb::rules_write, Verb::detections_write,
+                   Verb::pipeline_keys_read, Verb::pipeline_keys_use});
   EXPECT_EQ(verbs_of(Role::ml_detector), detector);
   std::set<Verb> rag = agent;
   rag.insert({Verb::rules_read, Verb::detections_read, Verb::changes_read, Verb::audit_read,
@@ -41,9 +44,10 @@ TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
   // A backup is the snapshot that a peer takes.
   EXPECT_EQ(verbs_of(Role::peer),
             (std::set<Verb>{Verb::status_read, Verb::backup, Verb::replicate}));
-  // All but what instances do among themselves.
-  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs - 1);
+  // All but what instances do among themselves, and the secrets of sniffers and ml-detectors.
+  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs - 2);
   EXPECT_EQ(reach(Role::operator_, Verb::replicate), Reach::none);
+  EXPECT_EQ(reach(Role::operator_, Verb::pipeline_keys_use), Reach::none);
 }
 
 TEST(RoleTableTest, OnlyAnOperatorReachesBeyondItsOwnComponentInWrites) {
@@ -63,7 +67,8 @@ TEST(RoleTableTest, OnlyAnOperatorReachesBeyondItsOwnComponentInWrites) {
 
 TEST(RoleTableTest, NoAgentManagesCredentialsBackupsOrAllowRules) {
   for (const Verb verb : {Verb::tokens_manage, Verb::identities_manage, Verb::backup, Verb::verify,
-                          Verb::component_remove, Verb::config_manage, Verb::rules_allow}) {
+                          Verb::component_remove, Verb::config_manage, Verb::rules_allow,
+                          Verb::pipeline_keys_rotate}) {
     for (const Role role : kAllRoles) {
       // Servers are no agents: they take a backup of each other as a snapshot.
       const bool may = role == Role::operator_ || (role == Role::peer && verb == Verb::backup);

@@ -71,6 +71,24 @@ TEST_F(CredentialsTest, TheDerivationNeverChanges) {
   EXPECT_EQ(key->cluster_id(), "acec493f22635632");
 }
 
+TEST_F(CredentialsTest, APipelineKeyAtRestOpensUnderItsOwnIdAndClusterOnly) {
+  const ClusterKey cluster = ClusterKey::generate();
+  const Key key = KeyPair::generate().secret;
+  const std::string sealed = cluster.seal_pipeline_key(7, key);
+  EXPECT_EQ(sealed.find(key.hex().substr(0, 16)), std::string::npos);
+  EXPECT_NE(sealed, cluster.seal_pipeline_key(7, key));
+  const auto opened = cluster.open_pipeline_key(7, sealed);
+  ASSERT_TRUE(opened.ok());
+  EXPECT_TRUE(*opened == key);
+  std::string damaged = sealed;
+  damaged.back() = damaged.back() == '0' ? '1' : '0';
+  EXPECT_EQ(cluster.open_pipeline_key(8, sealed).error().reason, "bad_pipeline_key");
+  EXPECT_EQ(cluster.open_pipeline_key(7, damaged).error().reason, "bad_pipeline_key");
+  EXPECT_EQ(cluster.open_pipeline_key(7, "").error().reason, "bad_pipeline_key");
+  EXPECT_FALSE(ClusterKey::generate().open_pipeline_key(7, sealed).ok());
+  EXPECT_FALSE(cluster.open_psk("7", sealed).ok()) << "each has a key of its own";
+}
+
 TEST_F(CredentialsTest, TextsThatAreNoClusterKeyAreRefusedByName) {
   const std::string good = "mlguard-cluster-key-1 " + std::string(64, 'a');
   for (const std::string& bad :

@@ -106,14 +106,58 @@ TEST(MessagesTest, AHeartbeatsDetailMustBeASmallObject) {
 }
 
 TEST(MessagesTest, HeartbeatRepliesHaveTheDocumentedShape) {
-  const std::string json = encode(HeartbeatReply{5000, {3, 0, 17}});
+  const std::string json = encode(HeartbeatReply{5000, {3, 0, 17, 21}});
   EXPECT_EQ(json, R"({"status":"ok","interval_ms":5000,"config":{"version":3},)"
-                  R"("global":{"version":0},"rules":{"revision":17}})");
+                  R"("global":{"version":0},"rules":{"revision":17},)"
+                  R"("pipeline_keys":{"revision":21}})");
   const auto back = decode_heartbeat_reply(json);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->heads.config_version, 3u);
   EXPECT_EQ(back->heads.rules_revision, 17u);
+  EXPECT_EQ(back->heads.pipeline_keys_revision, 21u);
   EXPECT_EQ(problem_of(decode_heartbeat_reply(R"({"config":{}})")), "'config.version' is missing");
+  const auto older = decode_heartbeat_reply(
+      R"({"config":{"version":3},"global":{"version":0},"rules":{"revision":17}})");
+  ASSERT_TRUE(older.ok());
+  EXPECT_EQ(older->heads.pipeline_keys_revision, 0u);
+}
+
+TEST(MessagesTest, PipelineKeysRoundTripWithTheirStates) {
+  const std::int64_t now_ms = 1'700'000'000'000;
+  base::PipelineKeySet set{7, {}};
+  set.keys.push_back({1, "", now_ms - 9'000, now_ms + 1'000, "server"});
+  set.keys.push_back({2, std::string("\0\xff", 2) + std::string(30, 'k'), now_ms - 1'000, 0});
+  set.keys.push_back({3, std::string(32, 'x'), now_ms + 1'000, 0});
+  const std::string json = encode_pipeline_keys(set, now_ms);
+  const auto back = decode_pipeline_keys(json);
+  ASSERT_TRUE(back.ok()) << back.error().message;
+  EXPECT_EQ(back->revision, 7u);
+  ASSERT_EQ(back->keys.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(back->keys[i].id, set.keys[i].id);
+    EXPECT_EQ(back->keys[i].secret, set.keys[i].secret);
+    EXPECT_EQ(back->keys[i].active_from_ms, set.keys[i].active_from_ms);
+    EXPECT_EQ(back->keys[i].retires_at_ms, set.keys[i].retires_at_ms);
+    EXPECT_EQ(back->keys[i].author, set.keys[i].author);
+  }
+  const std::size_t retiring = json.find("retiring");
+  EXPECT_LT(retiring, json.find("\"active\""));
+  EXPECT_LT(json.find("\"active\""), json.find("announced"));
+  EXPECT_EQ(encode_pipeline_keys({7, {{1, "", 5, 9}}}, 9).find("retiring"), std::string::npos);
+}
+
+TEST(MessagesTest, PipelineKeysThatCannotBeAreRefusedByName) {
+  const auto one = [](const std::string& fields) {
+    return problem_of(decode_pipeline_keys(R"({"revision":1,"keys":[{)" + fields + "}]}"));
+  };
+  const std::string time = R"(,"active_from":"2026-11-23T23:05:28.123Z")";
+  EXPECT_EQ(one(R"("id":1)" + time), "ok");
+  EXPECT_EQ(one(R"("id":1)"), "'keys[0].active_from' is missing");
+  for (const char* key : {"AAAA", "not base64!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB"}) {
+    EXPECT_EQ(one(R"("id":1,"key":")" + std::string(key) + "\"" + time),
+              "'keys[0].key' must be 32 bytes in base64url");
+  }
+  EXPECT_EQ(problem_of(decode_pipeline_keys(R"({"revision":1})")), "'keys' is missing");
 }
 
 TEST(MessagesTest, WriteRepliesAndRollbacksRoundTrip) {

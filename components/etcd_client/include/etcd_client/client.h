@@ -151,6 +151,10 @@ class Client {
   virtual std::unique_ptr<Subscription> follow_rules(
       std::uint64_t after, std::function<void(const base::RuleSet&)> changed) = 0;
 
+  // The keys between sniffers and ml-detectors; operators get them without their secrets. Always
+  // linearizable: a key that may still vanish must not be used.
+  virtual base::Result<base::PipelineKeySet> pipeline_keys() = 0;
+
   virtual base::Status put_detections(const std::vector<base::Detection>& detections) = 0;
   virtual base::Status report_applied(const base::Applied& applied) = 0;
 

@@ -1,0 +1,125 @@
+/* What the kernel programs (sniffer.bpf.c) and user space tell each other through maps: the
+ * blocklist, the flows of one round, events, counters and settings.
+ *
+ * Times are nanoseconds: of CLOCK_MONOTONIC where a packet is told (`time_ns`), of CLOCK_BOOTTIME,
+ * which goes on while the machine sleeps, where a block ends (`expires_boot_ns`).
+ *
+ * Plain C11 and C++; types only. */
+#ifndef MLGUARD_BPF_DATA_PLANE_H
+#define MLGUARD_BPF_DATA_PLANE_H
+
+#include "flow_account.h"
+
+#ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast" /* C has no other casts. */
+#endif
+
+/* ---- The blocklist: pinned, so that it outlives both the sniffer and the firewall. ---- */
+
+/* Single addresses and prefixes that fit; both maps take memory for what is in them only. */
+#define MLG_BLOCKED_ADDRESSES_MAX 524288
+#define MLG_BLOCKED_PREFIXES_MAX 65536
+
+struct mlg_block_address {
+  __u8 address[MLG_ADDRESS_BYTES]; /* IPv4 as ::ffff:a.b.c.d, as in mlg_packet */
+};
+/* The kernel's longest-prefix-match trie wants the length first, in host byte order. */
+struct mlg_block_prefix {
+  __u32 prefix_bits; /* of the 16 bytes: 96 more than IPv4's own */
+  __u8 address[MLG_ADDRESS_BYTES];
+};
+struct mlg_block {
+  __u64 expires_boot_ns; /* from then on it drops nothing any more; 0: never */
+  __u64 packets;         /* dropped by it */
+  __u64 bytes;           /* of these, by their IP length */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_block_address) == 16, "a key of the blocklist");
+MLG_STATIC_ASSERT(sizeof(struct mlg_block_prefix) == 20, "a key of the blocklist");
+MLG_STATIC_ASSERT(sizeof(struct mlg_block) == 24, "a value of the blocklist");
+
+/* One entry. Searching the trie costs three times what the hash table does: it is left out while
+ * there is no prefix in it. */
+struct mlg_blocklist_state {
+  __u64 prefixes; /* how many there are; a number too high costs time, one too low blocks nothing */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_blocklist_state) == 8, "shared with the kernel programs");
+
+/* ---- Flows. ---- */
+
+/* Packets with SYN, FIN or RST begin and end connections: each is told by itself and in order, so
+ * that connections which reuse their ports are told apart as they are in a capture. All others are
+ * added up by flow (struct mlg_flow_counters). When the ring is full they are added up as well. */
+struct mlg_event {
+  __u64 time_ns;
+  struct mlg_packet packet;
+  __u8 padding[4]; /* always zero */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_event) == 64, "shared with the kernel programs");
+
+/* With what this CPU had added up of its flow before it, which is then zeroed in the table. The
+ * ring has both kinds; they differ by their size. */
+struct mlg_event_after {
+  struct mlg_event event;
+  struct mlg_flow_counters before;
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_event_after) == 304, "shared with the kernel programs");
+
+#define MLG_EVENT_FLAGS (MLG_TCP_SYN | MLG_TCP_FIN | MLG_TCP_RST)
+#define MLG_EVENTS_BYTES (8U << 20) /* of the ring: some 116,000 events between two rounds */
+
+/* The flows of a round are in one of two tables; user space exchanges them and reads the one that
+ * no program uses any more. The greatest number of flows is set when the program is loaded. */
+#define MLG_FLOWS_MAX_DEFAULT 65536
+
+/* ---- Counters: every packet has one fate, so that seen == the sum of all fates. ---- */
+
+enum mlg_point { MLG_POINT_INGRESS = 0, MLG_POINT_EGRESS = 1, MLG_POINTS = 2 };
+
+enum mlg_fate {
+  MLG_FATE_ADDED_UP,    /* to its flow, in the table of this round */
+  MLG_FATE_EVENT,       /* in the ring */
+  MLG_FATE_BLOCKED,     /* dropped: its source is on the blocklist */
+  MLG_FATE_SAMPLED_OUT, /* its flow is not in the sample */
+  MLG_FATE_SEEN_BEFORE, /* forwarded: it was counted where it came in */
+  MLG_FATE_NO_ROOM,     /* the table took no more flows */
+  MLG_FATE_PASSED_OVER, /* the first of those by mlg_parse_result, MLG_PARSE_NOT_IP being first */
+  MLG_FATES = MLG_FATE_PASSED_OVER + MLG_PARSE_RESULTS - 1
+};
+
+struct mlg_counters {
+  __u64 seen;
+  __u64 fates[MLG_FATES];
+  __u64 ring_full; /* events that were added up instead */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_counters) == (MLG_FATES + 2) * 8, "no padding");
+
+/* ---- Settings, one entry; user space may change them at any time. ---- */
+
+struct mlg_settings {
+  __u32 account;      /* 0: only the blocklist works */
+  __u32 sample_below; /* a flow is in the sample when its mlg_sample_hash is at most this */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_settings) == 8, "shared with the kernel programs");
+
+/* The threshold for one flow in `one_in` (at least 1). */
+MLG_INLINE __u32 mlg_sample_threshold(__u32 one_in) { return 0xffffffffU / one_in; }
+
+/* Spread evenly over 32 bits; the same for both directions, since the key is. splitmix64's
+ * finalizer (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
+ * over the words of the key. */
+MLG_INLINE __u32 mlg_sample_hash(const struct mlg_flow_key* key) {
+  __u64 hash = 0x9e3779b97f4a7c15ULL;
+  for (unsigned at = 0; at < sizeof(*key); at += 8) {
+    hash ^= mlg_read_be64((const __u8*)key + at);
+    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
+    hash ^= hash >> 31;
+  }
+  return (__u32)(hash >> 32);
+}
+
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
+#endif

@@ -1,0 +1,165 @@
+#include "sniffer/live_mode.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "agent/agent.h"
+#include "agent/stop_signal.h"
+#include "base/clock.h"
+#include "base/logging.h"
+#include "sniffer/config_schema.h"
+#include "sniffer/flow_writer.h"
+#include "sniffer/live_sniffer.h"
+
+namespace mlguard::sniffer {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+constexpr const char* kAbout =
+    "sniffer: turns the packets of this host's interfaces into flow records, drops what is on\n"
+    "the blocklist, and sends the records to the ml-detectors. Needs root (or CAP_BPF,\n"
+    "CAP_NET_ADMIN, CAP_PERFMON) and Linux 5.18.\n\n"
+    "  sniffer --pcap FILE ...             reads a capture instead, without a control plane\n"
+    "  sniffer --standalone --iface ...    shows what goes by here, without a control plane";
+
+struct LiveFlags {
+  LiveOptions options;
+  std::string format;
+  std::string pin_folder = xdp::kPinFolder;
+};
+
+void add_live_flags(CLI::App& app, LiveFlags& flags) {
+  app.add_option("--iface", flags.options.interfaces,
+                 "Interfaces to watch, several with commas (default: those of the configuration)")
+      ->delimiter(',');
+  app.add_option("--flows", flags.options.flows_path,
+                 "Also write one record a flow here; - is standard output");
+  app.add_option("--format", flags.format,
+                 "csv or jsonl (default: by the name of --flows, else csv)")
+      ->check(CLI::IsMember({"csv", "jsonl"}));
+  app.add_option("--pin-folder", flags.pin_folder,
+                 "Where the blocklist and what is attached are kept; shared with the firewall")
+      ->capture_default_str();
+}
+
+base::Result<std::unique_ptr<LiveSniffer>> make_sniffer(LiveFlags& flags,
+                                                        const base::Clock& clock) {
+  flags.options.flows_format = flow_format(flags.format, flags.options.flows_path);
+  const auto load = [pin_folder = flags.pin_folder](std::uint32_t flows_max) {
+    xdp::DataPlaneOptions options;
+    options.pin_folder = pin_folder;
+    options.flows_max = flows_max;
+    return xdp::DataPlane::load(options);
+  };
+  return LiveSniffer::create(flags.options, load, clock);
+}
+
+int failed(const base::Error& error) {
+  std::cerr << "sniffer: " << error.message << "\n";
+  return kExitFailed;
+}
+
+void add_problem(std::string& detail, const std::string& problem) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(detail, nullptr, false);
+  if (!json.is_object()) return;
+  json["problem"] = problem;
+  if (const std::string text = json.dump(); text.size() <= base::kDetailBytesMax) detail = text;
+}
+
+}  // namespace
+
+bool wants_standalone_mode(int argc, char** argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc,
+                     [](std::string_view argument) { return argument == "--standalone"; });
+}
+
+int run_standalone_mode(int argc, char** argv) {
+  LiveFlags flags;
+  flags.options.sends = false;
+  LiveConfig config;
+  CLI::App app("sniffer --standalone: the flows that go by here, until Ctrl-C.", "sniffer");
+  bool standalone = false;
+  app.add_flag("--standalone", standalone, "Without a control plane");
+  add_live_flags(app, flags);
+  app.add_option("--idle-timeout-s", config.idle_timeout_s,
+                 "A flow without a packet for so long ends")
+      ->check(CLI::Range(1U, 600U))
+      ->capture_default_str();
+  app.add_option("--active-timeout-s", config.active_timeout_s, "A longer flow is told in parts")
+      ->check(CLI::Range(1U, 3'600U))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  if (flags.options.interfaces.empty()) {
+    std::cerr << "sniffer: --standalone needs --iface (see the names with 'ip -br link')\n";
+    return kExitUsage;
+  }
+  agent::StopSignal stop;
+  if (const base::Status taken = stop.install(); !taken.ok()) return failed(taken.error());
+  const base::SystemClock clock;
+  auto sniffer = make_sniffer(flags, clock);
+  if (!sniffer.ok()) return failed(sniffer.error());
+  base::Status working = (*sniffer)->apply(config);
+  if (working.ok()) working = (*sniffer)->health();
+  if (!working.ok()) return failed(working.error());
+  stop.wait();
+  const std::string detail = (*sniffer)->detail();
+  sniffer->reset();
+  std::cerr << detail << "\n";
+  return 0;
+}
+
+int run_live_mode(int argc, char** argv, const std::string& default_config) {
+  LiveFlags flags;
+  agent::ParsedFlags parsed =
+      agent::parse_agent_flags(argc, argv, base::Role::sniffer, kAbout,
+                               [&flags](CLI::App& app) { add_live_flags(app, flags); });
+  if (parsed.exit_code >= 0) return parsed.exit_code;
+  parsed.options.default_config = default_config;
+  flags.options.name = parsed.options.name;
+  const base::SystemClock clock;
+  auto sniffer = make_sniffer(flags, clock);
+  if (!sniffer.ok()) return failed(sniffer.error());
+  LiveSniffer& live = **sniffer;
+
+  std::atomic<agent::Agent*> beating = nullptr;  // beats come from its own thread
+  agent::AgentCallbacks callbacks;
+  callbacks.check_config = [](std::string_view document) {
+    return agent::check_config(config_schema(), document);
+  };
+  callbacks.apply_config = [&live](const base::ConfigVersion& version) -> base::Status {
+    const base::Result<LiveConfig> config = parse_live_config(version.document);
+    if (!config.ok()) return config.error();
+    return live.apply(*config);
+  };
+  callbacks.apply_pipeline_keys = [&live](const std::vector<base::PipelineKey>& keys) {
+    return live.set_keys(keys);
+  };
+  callbacks.heartbeat_detail = [&live, &beating] {
+    std::string detail = live.detail();
+    const base::Status health = live.health();
+    if (!health.ok()) add_problem(detail, health.error().message);
+    if (agent::Agent* const agent = beating) agent->set_status(health.ok() ? "ok" : "degraded");
+    return detail;
+  };
+  const auto agent = agent::Agent::start(parsed.options, std::move(callbacks));
+  if (!agent.ok()) {
+    std::cerr << parsed.options.name << ": " << agent.error().message << "\n";
+    return agent::exit_code_of(agent.error());
+  }
+  beating = agent->get();
+  return (*agent)->run();
+}
+
+}  // namespace mlguard::sniffer

@@ -1,0 +1,18 @@
+// The sniffer on this machine's interfaces: as a component of the control plane, or by itself
+// (--standalone), for a look at what goes by.
+#pragma once
+
+#include <string>
+
+namespace mlguard::sniffer {
+
+// True when the arguments ask for it.
+bool wants_standalone_mode(int argc, char** argv);
+// Runs until Ctrl-C or SIGTERM. Exit codes: 0; 1 it could not attach or write; 2 wrong flags.
+int run_standalone_mode(int argc, char** argv);
+
+// The component: registered, configured, beating. `default_config`: data/configs/sniffer.json.
+// Exit codes: those of agent.h.
+int run_live_mode(int argc, char** argv, const std::string& default_config);
+
+}  // namespace mlguard::sniffer

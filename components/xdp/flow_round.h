@@ -1,0 +1,24 @@
+// FlowRound: what the kernel programs counted between two readings. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bpf/data_plane.h"
+
+namespace mlguard::xdp {
+
+// What was added up of one flow, of all CPUs together.
+struct FlowDelta {
+  mlg_flow_key key = {};
+  mlg_flow_counters counters = {};
+};
+
+struct FlowRound {
+  // CLOCK_MONOTONIC. Whatever happened before it is in this round or in an earlier one.
+  std::uint64_t cutoff_ns = 0;
+  std::vector<mlg_event> events;  // in the order in which they were told
+  std::vector<FlowDelta> flows;   // in no order
+};
+
+}  // namespace mlguard::xdp
