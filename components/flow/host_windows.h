@@ -53,8 +53,7 @@ class HostTable {
   HostWindow look(const Address& host, std::uint32_t second);
   Handle add_flow(const Address& host, const Address& peer, std::uint16_t port,
                   std::uint32_t second, SketchBudget& budget);
-  void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes,
-                   std::uint32_t second);
+  void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes, std::uint32_t second);
   // A flow that began in `begun_second` was opened.
   void open_flow(Handle handle, std::uint32_t begun_second);
 

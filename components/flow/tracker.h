@@ -85,7 +85,8 @@ class Tracker {
   struct Flow {
     mlg_flow_counters counters = {};
     mlg_flow_direction first_sender = MLG_FROM_LOW;
-    mlg_flow_direction kept_initiator = MLG_FROM_LOW;  // of the part before, when part > 0
+    mlg_flow_direction kept_initiator = MLG_FROM_LOW;    // of the part before, when part > 0
+    std::array<bool, MLG_FLOW_DIRECTIONS> fin_before{};  // sent in a part before
     std::uint32_t part = 0;
     bool opened = false;
     bool closing = false;
