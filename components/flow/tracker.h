@@ -17,7 +17,7 @@
 // ends, with CloseReason::early: whoever must act at once need not wait for the idle timeout. Its
 // packets are told again when it closes; early records are not part of the sum above.
 //
-// Memory: bytes_max(); with the defaults 34 MB for flows, and 103 MB for windows if all hosts scan.
+// Memory: bytes_max(); with the defaults 36 MB for flows, and 106 MB for windows if all hosts scan.
 // One thread at a time; the sink is called from within add(), advance() and finish(), and must not
 // call the tracker.
 #pragma once
