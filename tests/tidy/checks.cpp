@@ -14,8 +14,8 @@ using Folders = std::set<std::string>;
 // design.md, section 2. A folder may always include itself.
 const std::map<std::string, Folders>& allowed_folders() {
   static const Folders below_agent = {"etcd_client", "wire", "base"};
-  static const Folders component = {"agent",       "pipeline", "flow", "xdp", "bpf",
-                                    "etcd_client", "wire",     "base"};
+  static const Folders component = {"agent", "pipeline",    "flow", "xdp",
+                                    "bpf",   "etcd_client", "wire", "base"};
   static const std::map<std::string, Folders> table = {
       {"base", {}},
       {"wire", {"base"}},
