@@ -49,7 +49,8 @@ class RunningSniffer final : public LiveSniffer {
         load_(std::move(load)),
         clock_(clock),
         writer_(std::move(writer)) {}
-  ~RunningSniffer() override;
+  ~RunningSniffer() override { stop(); }
+  void stop() override;
 
   Status apply(const LiveConfig& config) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
@@ -100,7 +101,7 @@ class RunningSniffer final : public LiveSniffer {
   std::thread thread_;
 };
 
-RunningSniffer::~RunningSniffer() {
+void RunningSniffer::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -108,14 +109,11 @@ RunningSniffer::~RunningSniffer() {
   stopping_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   const std::lock_guard lock(mutex_);
-  for (const auto& [interface, mode] : attached_) {
-    const Status detached = plane_->detach(interface);
-    if (!detached.ok()) {
-      base::log_warn("could not detach",
-                     {{"interface", interface}, {"error", detached.error().message}});
-    }
-  }
-  if (plane_) read_round();
+  wanted_.clear();
+  if (!tracker_) return;
+  detach_unwanted();
+  read_round();
+  if (const auto kernel = plane_->counters(); kernel.ok()) counters_.set_kernel(*kernel);
   end_tracker();
   if (sender_) sender_->drain(std::chrono::milliseconds(pipeline::kSendWaitMs));
 }
@@ -153,8 +151,12 @@ void RunningSniffer::detach_unwanted() {
       continue;
     }
     const Status detached = plane_->detach(at->first);
-    base::log_info("detached", {{"interface", at->first},
-                                {"error", detached.ok() ? "" : detached.error().message}});
+    if (detached.ok()) {
+      base::log_info("detached", {{"interface", at->first}});
+    } else {
+      base::log_warn("could not detach",
+                     {{"interface", at->first}, {"error", detached.error().message}});
+    }
     at = attached_.erase(at);
   }
 }

@@ -50,8 +50,11 @@ class LiveSniffer {
   static base::Result<std::unique_ptr<LiveSniffer>> create(const LiveOptions& options,
                                                            LoadDataPlane load,
                                                            const base::Clock& clock);
-  // Detaches from all interfaces and tells the flows that are open.
+  // Stops.
   virtual ~LiveSniffer() = default;
+  // Detaches from all interfaces, reads what the kernel still has and tells the flows that are open.
+  // Nothing can be applied afterwards; detail() tells the end. Idempotent.
+  virtual void stop() = 0;
 
   // The first call loads the programs. Interfaces that cannot be attached are no error of this
   // call: health() names them, and they are tried again. Errors: data_plane.h's, flow_sender.h's.
