@@ -52,7 +52,7 @@ class LiveSniffer {
                                                            const base::Clock& clock);
   // Stops.
   virtual ~LiveSniffer() = default;
-  // Detaches from all interfaces, reads what the kernel still has and tells the flows that are open.
+  // Detaches from all interfaces, reads what the kernel still has and hands over the open flows.
   // Nothing can be applied afterwards; detail() tells the end. Idempotent.
   virtual void stop() = 0;
 
