@@ -19,10 +19,29 @@ constexpr By kAny = By::any;
 constexpr By kReader = By::reader;
 constexpr By kLeader = By::leader;
 
-}  // namespace
+// Of the cluster itself, and what its instances ask of each other.
+std::vector<Route> cluster_routes() {
+  return {
+      {"GET", "/v1/members", "members", kSealed, kLoop, kLeader, kNoBody, list_members},
+      {"POST", "/v1/members", "member_add", kSealed, kLoop, kLeader, kSmall, add_member},
+      {"DELETE", "/v1/members/{}", "member_remove", kSealed, kLoop, kLeader, kNoBody,
+       remove_member},
+      {"POST", "/v1/leader", "leader_transfer", kSealed, kLoop, kLeader, kSmall,
+       transfer_leadership},
+      {"GET", "/v1/conflicts", "conflicts", kSealed, kPool, kReader, kNoBody, list_conflicts},
+      {"POST", "/v1/peer", "peer", kSealed, kLoop, kAny, wire::kPlainBodyBytesMax, peer_message},
+      // Answered by the gate itself: it hands the request inside to its own handler.
+      {"POST", "/v1/peer/forward", "peer_forward", Access::forward, kLoop, kAny,
+       wire::kPlainBodyBytesMax, nullptr},
+      {"GET", "/v1/peer/leads", "peer_leads", kSealed, kLoop, kAny, kNoBody, peer_leads},
+      {"GET", "/v1/peer/tail", "peer_tail", kSealed, kLoop, kAny, kNoBody, peer_tail},
+      {"POST", "/v1/peer/enrol", "peer_enrol", kSealed, kLoop, kAny, kSmall, peer_enrol},
+      {"POST", "/v1/peer/audit", "peer_audit", kSealed, kLoop, kAny, kSmall, peer_audit},
+  };
+}
 
-const std::vector<Route>& routes() {
-  static const std::vector<Route> table = {
+std::vector<Route> state_routes() {
+  return {
       // Answered by the gate itself: it makes the session that all others need.
       {"POST", "/v1/session", "session", Access::handshake, kLoop, kAny, wire::kHandshakeBytesMax,
        nullptr},
@@ -75,23 +94,19 @@ const std::vector<Route>& routes() {
       {"GET", "/v1/backups", "backup_list", kSealed, kLoop, kAny, kNoBody, list_backups},
       {"POST", "/v1/backups", "backup_make", kSealed, kPool, kAny, kSmall, make_backup},
       {"GET", "/v1/backups/{}", "backup_get", kSealed, kPool, kAny, kNoBody, get_backup},
-      {"GET", "/v1/members", "members", kSealed, kLoop, kLeader, kNoBody, list_members},
-      {"POST", "/v1/members", "member_add", kSealed, kLoop, kLeader, kSmall, add_member},
-      {"DELETE", "/v1/members/{}", "member_remove", kSealed, kLoop, kLeader, kNoBody,
-       remove_member},
-      {"POST", "/v1/leader", "leader_transfer", kSealed, kLoop, kLeader, kSmall,
-       transfer_leadership},
-      {"GET", "/v1/conflicts", "conflicts", kSealed, kPool, kReader, kNoBody, list_conflicts},
-      {"POST", "/v1/peer", "peer", kSealed, kLoop, kAny, wire::kPlainBodyBytesMax, peer_message},
-      // Answered by the gate itself: it hands the request inside to its own handler.
-      {"POST", "/v1/peer/forward", "peer_forward", Access::forward, kLoop, kAny,
-       wire::kPlainBodyBytesMax, nullptr},
-      {"GET", "/v1/peer/leads", "peer_leads", kSealed, kLoop, kAny, kNoBody, peer_leads},
-      {"GET", "/v1/peer/tail", "peer_tail", kSealed, kLoop, kAny, kNoBody, peer_tail},
-      {"POST", "/v1/peer/enrol", "peer_enrol", kSealed, kLoop, kAny, kSmall, peer_enrol},
-      {"POST", "/v1/peer/audit", "peer_audit", kSealed, kLoop, kAny, kSmall, peer_audit},
       {"DELETE", "/v1/backups/{}", "backup_delete", kSealed, kPool, kAny, kNoBody, delete_backup},
   };
+}
+
+}  // namespace
+
+const std::vector<Route>& routes() {
+  static const std::vector<Route> table = [] {
+    std::vector<Route> all = state_routes();
+    const std::vector<Route> of_cluster = cluster_routes();
+    all.insert(all.end(), of_cluster.begin(), of_cluster.end());
+    return all;
+  }();
   return table;
 }
 

@@ -35,6 +35,8 @@ class DistinctCounter {
   // Frees the sketch that it held before.
   DistinctCounter& operator=(DistinctCounter&& other) noexcept;
   ~DistinctCounter();
+  // What one takes beside itself while it counts exactly; a sketch takes sizeof(SlidingSketch).
+  static constexpr std::size_t exact_bytes_max() { return kExactValuesMax * sizeof(Seen); }
 
   // `value`: well mixed bits (a hash), different values of which count as different. `now_second`
   // never goes back. REQUIRES: the same budget in every call, which outlives the counter.

@@ -25,6 +25,14 @@ std::uint64_t FlowRecord::first_ns() const {
 
 std::uint64_t FlowRecord::last_ns() const { return std::max(forward().last_ns, reverse().last_ns); }
 
+void shift_times(mlg_flow_counters& counters, std::uint64_t offset_ns) {
+  for (mlg_flow_side& side : counters.side) {
+    if (side.packets == 0) continue;
+    side.first_ns += offset_ns;
+    side.last_ns += offset_ns;
+  }
+}
+
 bool is_opened(const mlg_flow_key& key, const mlg_flow_counters& counters,
                mlg_flow_direction initiator) {
   constexpr std::size_t kRst = 2;

@@ -67,6 +67,9 @@ struct FlowRecord {
   bool from_low() const { return initiator == MLG_FROM_LOW; }
 };
 
+// Moves all times by `offset_ns` (modulo 2^64: a clock that is behind is one that is far ahead).
+void shift_times(mlg_flow_counters& counters, std::uint64_t offset_ns);
+
 // Both ends took part: the responder sent something and, in TCP, the initiator more packets with
 // ACK than with RST. What is not opened is half-open: a SYN without an answer, a scan, a flood.
 bool is_opened(const mlg_flow_key& key, const mlg_flow_counters& counters,

@@ -20,6 +20,10 @@ Address Address::of(const std::uint8_t* bytes) {
   return address;
 }
 
+std::size_t HostTable::bytes_max(std::size_t hosts_max) {
+  return Table::bytes_max(hosts_max) + hosts_max * 2 * DistinctCounter::exact_bytes_max();
+}
+
 double HostTable::weight(std::uint32_t seconds) {
   return std::exp(-static_cast<double>(seconds) / kNormalSeconds);
 }
@@ -70,8 +74,8 @@ HostTable::Bucket& HostTable::bucket(Table::Index at, std::uint32_t second) {
     host.flows_weighted *= since;
     host.packets_weighted *= since;
     host.last_second = second;
-    table_.touch(at);
   }
+  table_.touch(at);
   Bucket& bucket = host.buckets[second % kWindowSeconds];
   if (bucket.second != second) bucket = Bucket{second, 0, 0, 0, 0};
   return bucket;
@@ -112,6 +116,10 @@ void HostTable::open_flow(Handle handle, std::uint32_t begun_second) {
   if (handle.index == Table::kNone || table_.generation(handle.index) != handle.generation) return;
   Bucket& begun = table_[handle.index].buckets[begun_second % kWindowSeconds];
   if (begun.second == begun_second) ++begun.opened;
+}
+
+std::size_t HostWindows::bytes_max(const HostWindowsOptions& options) {
+  return 2 * HostTable::bytes_max(options.hosts_max) + options.sketches_max * sizeof(SlidingSketch);
 }
 
 FlowWindows HostWindows::look(const Address& source, const Address& destination,

@@ -40,6 +40,8 @@ class HostTable {
  public:
   explicit HostTable(const HostWindowsOptions& options)
       : table_(options.hosts_max, options.seed), seed_(options.seed) {}
+  // Of a full table whose hosts all have as many peers and ports as can be counted exactly.
+  static std::size_t bytes_max(std::size_t hosts_max);
 
   // Names a host for as long as it is in the table; afterwards it is ignored.
   struct Handle {
@@ -51,8 +53,7 @@ class HostTable {
   HostWindow look(const Address& host, std::uint32_t second);
   Handle add_flow(const Address& host, const Address& peer, std::uint16_t port,
                   std::uint32_t second, SketchBudget& budget);
-  void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes,
-                   std::uint32_t second);
+  void add_packets(Handle handle, std::uint64_t packets, std::uint64_t bytes, std::uint32_t second);
   // A flow that began in `begun_second` was opened.
   void open_flow(Handle handle, std::uint32_t begun_second);
 
@@ -94,6 +95,8 @@ class HostWindows {
   // The tables hold on to the budget's address.
   HostWindows(const HostWindows&) = delete;
   HostWindows& operator=(const HostWindows&) = delete;
+  // The most memory that it ever takes (but for the moment in which a table grows).
+  static std::size_t bytes_max(const HostWindowsOptions& options);
 
   struct Handles {
     HostTable::Handle source;

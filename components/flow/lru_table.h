@@ -6,6 +6,7 @@
 // seeded, so that nobody outside can choose keys that collide. One thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -49,6 +50,11 @@ class LruTable {
   LruTable(std::size_t entries_max, std::uint64_t seed)
       : entries_max_(entries_max), seed_(seed), heads_(std::bit_ceil(entries_max), kNone) {}
 
+  // What a table takes when it is full, without what its values own.
+  static std::size_t bytes_max(std::size_t entries_max) {
+    return entries_max * sizeof(Entry) + std::bit_ceil(entries_max) * sizeof(Index);
+  }
+
   std::size_t size() const { return size_; }
   bool full() const { return size_ == entries_max_; }
 
@@ -66,6 +72,7 @@ class LruTable {
     Index at = free_;
     if (at == kNone) {
       at = static_cast<Index>(entries_.size());
+      if (entries_.size() == entries_.capacity()) grow();
       entries_.emplace_back();
     } else {
       free_ = entries_[at].chain;
@@ -116,6 +123,11 @@ class LruTable {
     std::uint32_t generation = 0;
   };
 
+  // Twice as large, but never larger than it may become.
+  void grow() {
+    constexpr std::size_t kFirstEntries = 64;
+    entries_.reserve(std::min(entries_max_, std::max(kFirstEntries, 2 * entries_.size())));
+  }
   std::size_t slot_of(const Key& key) const {
     return static_cast<std::size_t>(hash_bytes(&key, sizeof key, seed_)) & (heads_.size() - 1);
   }

@@ -41,6 +41,11 @@ Tracker::Tracker(const TrackerOptions& options, Sink sink)
       flows_(options.flows_max, options.seed),
       windows_(seeded(options)) {}
 
+std::size_t Tracker::bytes_max(const TrackerOptions& options) {
+  return Table::bytes_max(options.flows_max) + 2 * 2 * options.flows_max * sizeof(Due) +
+         HostWindows::bytes_max(options.windows);
+}
+
 void Tracker::add(const mlg_packet& packet, std::uint64_t time_ns) {
   advance(time_ns);
   ++packets_;
@@ -126,6 +131,9 @@ void Tracker::begin_next_part(Table::Index at) {
   emit(at, CloseReason::active);
   Flow& flow = flows_[at];
   flow.kept_initiator = initiator_of(flow);
+  for (std::size_t i = 0; i < MLG_FLOW_DIRECTIONS; ++i) {
+    flow.fin_before[i] = flow.fin_before[i] || flow.counters.side[i].flag_counts[kFin] > 0;
+  }
   ++flow.part;
   flow.counters = {};
   flow.part_began_ns = now_ns_;
@@ -158,7 +166,8 @@ void Tracker::begin_closing(Table::Index at) {
   const mlg_flow_side& high = flow.counters.side[MLG_FROM_HIGH];
   if (low.flag_counts[kRst] + high.flag_counts[kRst] > 0) {
     flow.closing_reason = CloseReason::rst;
-  } else if (low.flag_counts[kFin] > 0 && high.flag_counts[kFin] > 0) {
+  } else if ((flow.fin_before[MLG_FROM_LOW] || low.flag_counts[kFin] > 0) &&
+             (flow.fin_before[MLG_FROM_HIGH] || high.flag_counts[kFin] > 0)) {
     flow.closing_reason = CloseReason::fin;
   } else {
     return;

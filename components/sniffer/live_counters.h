@@ -17,6 +17,8 @@ class LiveCounters {
  public:
   // `kernel`: read before the round was.
   void add_round(const xdp::Counters& kernel, const xdp::FlowRound& round);
+  // At the end, when nothing more is counted.
+  void set_kernel(const xdp::Counters& kernel) { kernel_ = kernel; }
   // A tracker that is not used any more; what it counted stays in the sums.
   void tracker_ended(const flow::Tracker& tracker);
 

@@ -114,10 +114,10 @@ int run_standalone_mode(int argc, char** argv) {
   if (working.ok()) working = (*sniffer)->health();
   if (!working.ok()) return failed(working.error());
   stop.wait();
-  const std::string detail = (*sniffer)->detail();
-  sniffer->reset();
-  std::cerr << detail << "\n";
-  return 0;
+  (*sniffer)->stop();
+  std::cerr << (*sniffer)->detail() << "\n";
+  working = (*sniffer)->health();
+  return working.ok() ? 0 : failed(working.error());
 }
 
 int run_live_mode(int argc, char** argv, const std::string& default_config) {

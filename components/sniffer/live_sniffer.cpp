@@ -32,16 +32,6 @@ std::uint64_t monotonic_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-// The same record with its times on another clock, `offset_ns` (modulo 2^64) later.
-flow::FlowRecord shifted(flow::FlowRecord record, std::uint64_t offset_ns) {
-  for (mlg_flow_side& side : record.counters.side) {
-    if (side.packets == 0) continue;
-    side.first_ns += offset_ns;
-    side.last_ns += offset_ns;
-  }
-  return record;
-}
-
 pipeline::FlowSenderOptions sender_options(const std::string& name, const LiveConfig& config) {
   pipeline::FlowSenderOptions options;
   options.endpoint = config.endpoint;
@@ -59,7 +49,8 @@ class RunningSniffer final : public LiveSniffer {
         load_(std::move(load)),
         clock_(clock),
         writer_(std::move(writer)) {}
-  ~RunningSniffer() override;
+  ~RunningSniffer() override { stop(); }
+  void stop() override;
 
   Status apply(const LiveConfig& config) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
@@ -77,6 +68,10 @@ class RunningSniffer final : public LiveSniffer {
   void end_tracker();
   void read_round();
   void emit(const flow::FlowRecord& record);
+  // From CLOCK_MONOTONIC to what the wall clock says now.
+  std::uint64_t wall_offset() const {
+    return static_cast<std::uint64_t>(clock_.wall_ms()) * kNsPerMs - monotonic_ns();
+  }
 
   void run();
 
@@ -101,12 +96,12 @@ class RunningSniffer final : public LiveSniffer {
   xdp::FlowRound round_;
   Talkers talkers_;
   LiveCounters counters_;
-  std::uint64_t wall_offset_ns_ = 0;
+  const std::uint64_t event_offset_ns_ = wall_offset();
   Status health_;
   std::thread thread_;
 };
 
-RunningSniffer::~RunningSniffer() {
+void RunningSniffer::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -114,14 +109,11 @@ RunningSniffer::~RunningSniffer() {
   stopping_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   const std::lock_guard lock(mutex_);
-  for (const auto& [interface, mode] : attached_) {
-    const Status detached = plane_->detach(interface);
-    if (!detached.ok()) {
-      base::log_warn("could not detach",
-                     {{"interface", interface}, {"error", detached.error().message}});
-    }
-  }
-  if (plane_) read_round();
+  wanted_.clear();
+  if (!tracker_) return;
+  detach_unwanted();
+  read_round();
+  if (const auto kernel = plane_->counters(); kernel.ok()) counters_.set_kernel(*kernel);
   end_tracker();
   if (sender_) sender_->drain(std::chrono::milliseconds(pipeline::kSendWaitMs));
 }
@@ -159,8 +151,12 @@ void RunningSniffer::detach_unwanted() {
       continue;
     }
     const Status detached = plane_->detach(at->first);
-    base::log_info("detached", {{"interface", at->first},
-                                {"error", detached.ok() ? "" : detached.error().message}});
+    if (detached.ok()) {
+      base::log_info("detached", {{"interface", at->first}});
+    } else {
+      base::log_warn("could not detach",
+                     {{"interface", at->first}, {"error", detached.error().message}});
+    }
     at = attached_.erase(at);
   }
 }
@@ -217,7 +213,7 @@ void RunningSniffer::begin_tracker(const LiveConfig& config) {
   options.seed = (std::uint64_t{random()} << 32) | random();
   tracker_ = std::make_unique<flow::Tracker>(
       options, [this](const flow::FlowRecord& record) { emit(record); });
-  feeder_ = std::make_unique<RoundFeeder>(*tracker_);
+  feeder_ = std::make_unique<RoundFeeder>(*tracker_, event_offset_ns_);
 }
 
 void RunningSniffer::end_tracker() {
@@ -231,13 +227,13 @@ void RunningSniffer::end_tracker() {
 }
 
 void RunningSniffer::emit(const flow::FlowRecord& record) {
-  const flow::FlowRecord told = shifted(record, wall_offset_ns_);
+  flow::FlowRecord told = record;
+  flow::shift_times(told.counters, wall_offset() - event_offset_ns_);
   if (record.reason != flow::CloseReason::early) writer_->add(told);
   if (sender_) sender_->offer(told);
 }
 
 void RunningSniffer::read_round() {
-  wall_offset_ns_ = static_cast<std::uint64_t>(clock_.wall_ms()) * kNsPerMs - monotonic_ns();
   // Before the round: what is counted by now must be in this round or an earlier one.
   const base::Result<xdp::Counters> kernel = plane_->counters();
   Status read = kernel.ok() ? plane_->read_round(round_) : Status(kernel.error());

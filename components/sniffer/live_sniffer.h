@@ -6,8 +6,9 @@
 // touched, timeouts and sampling change in place; only another flows_max ends the flows that are
 // open (their records say "end").
 //
-// Records carry wall-clock time; event time is the kernel's monotonic clock, so that a clock that
-// is set neither ends flows nor keeps them.
+// Records carry wall-clock time. Event time is the wall clock's at the start and goes on with the
+// kernel's monotonic clock: seconds begin when a capture's do, and a clock that is set neither ends
+// flows nor keeps them.
 //
 // Threads: every method from any; a thread of its own reads the rounds.
 #pragma once
@@ -49,8 +50,11 @@ class LiveSniffer {
   static base::Result<std::unique_ptr<LiveSniffer>> create(const LiveOptions& options,
                                                            LoadDataPlane load,
                                                            const base::Clock& clock);
-  // Detaches from all interfaces and tells the flows that are open.
+  // Stops.
   virtual ~LiveSniffer() = default;
+  // Detaches from all interfaces, reads what the kernel still has and hands over the open flows.
+  // Nothing can be applied afterwards; detail() tells the end. Idempotent.
+  virtual void stop() = 0;
 
   // The first call loads the programs. Interfaces that cannot be attached are no error of this
   // call: health() names them, and they are tried again. Errors: data_plane.h's, flow_sender.h's.

@@ -28,7 +28,7 @@ void RoundFeeder::feed(const xdp::FlowRound& round) {
     if (packets_of(flow.counters) > 0) flows_.push_back(flow);
   }
   feed_until(round.cutoff_ns);
-  tracker_.advance(round.cutoff_ns);
+  tracker_.advance(round.cutoff_ns + offset_ns_);
 }
 
 void RoundFeeder::flush() { feed_until(std::numeric_limits<std::uint64_t>::max()); }
@@ -52,9 +52,11 @@ void RoundFeeder::feed_until(std::uint64_t cutoff_ns) {
                    [](const Item& a, const Item& b) { return a.time_ns < b.time_ns; });
   for (auto item = due.begin(); item != waiting; ++item) {
     if (item->is_event) {
-      tracker_.add(events_[item->index].packet, item->time_ns);
+      tracker_.add(events_[item->index].packet, item->time_ns + offset_ns_);
     } else {
-      tracker_.add_counted(flows_[item->index].key, flows_[item->index].counters);
+      mlg_flow_counters counters = flows_[item->index].counters;
+      flow::shift_times(counters, offset_ns_);
+      tracker_.add_counted(flows_[item->index].key, counters);
     }
   }
   std::vector<mlg_event> events_left;

@@ -16,8 +16,10 @@ namespace mlguard::sniffer {
 
 class RoundFeeder {
  public:
-  // The tracker's time is the rounds': CLOCK_MONOTONIC. It must outlive the feeder.
-  explicit RoundFeeder(flow::Tracker& tracker) : tracker_(tracker) {}
+  // The tracker's time is the rounds' (CLOCK_MONOTONIC) and `offset_ns` (modulo 2^64). The tracker
+  // must outlive the feeder.
+  explicit RoundFeeder(flow::Tracker& tracker, std::uint64_t offset_ns = 0)
+      : tracker_(tracker), offset_ns_(offset_ns) {}
 
   void feed(const xdp::FlowRound& round);
   // What still waits: before the tracker is finished.
@@ -36,6 +38,7 @@ class RoundFeeder {
   void feed_until(std::uint64_t cutoff_ns);
 
   flow::Tracker& tracker_;
+  const std::uint64_t offset_ns_;
   std::vector<mlg_event> events_;
   std::vector<xdp::FlowDelta> flows_;
 };

@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <utility>
 
 #include "base/logging.h"
+#include "base/unique_fd.h"
 #include "bpf/sniffer.skel.h"
 #include "xdp/attachment.h"
 #include "xdp/kernel_error.h"
@@ -99,8 +101,9 @@ class LoadedDataPlane final : public DataPlane {
   Skeleton skeleton_;
   std::size_t cpus_;
   Ring ring_;
-  bool odd_ = false;              // which table the programs use
-  FlowRound* reading_ = nullptr;  // during read_round
+  std::map<std::string, base::UniqueFd> holds_;  // by interface
+  bool odd_ = false;                             // which table the programs use
+  FlowRound* reading_ = nullptr;                 // during read_round
 };
 
 Status LoadedDataPlane::begin() {
@@ -139,16 +142,17 @@ base::Result<AttachMode> LoadedDataPlane::attach(const std::string& interface) {
   }
   const bool sniffs = options_.holder == Holder::sniffer;
   const bool sniffed = has_holder(options_.pin_folder, interface, Holder::sniffer);
-  Status held = add_holder(options_.pin_folder, interface, options_.holder);
-  if (!held.ok()) return held.error();
+  base::Result<base::UniqueFd> hold = add_holder(options_.pin_folder, interface, options_.holder);
+  if (!hold.ok()) return hold.error();
+  holds_[interface] = std::move(*hold);
   // The sniffer's program drops what is blocked as well: the firewall leaves it in place.
   const Earlier earlier = !sniffs && sniffed ? Earlier::keep : Earlier::replace;
   base::Result<AttachMode> mode =
       attach_xdp(options_.pin_folder, interface, ingress_program(), earlier);
   if (mode.ok() && sniffs) {
-    held = watch(interface);
-    if (held.ok()) held = attach_egress(interface, egress_program());
-    if (!held.ok()) mode = held.error();
+    Status both = watch(interface);
+    if (both.ok()) both = attach_egress(interface, egress_program());
+    if (!both.ok()) mode = both.error();
   }
   if (mode.ok()) return mode;
   // Why it failed is told, not that taking it off failed as well.
@@ -161,7 +165,9 @@ Status LoadedDataPlane::leave_only_the_blocklist(const std::string& interface) {
   only.holder = Holder::firewall;
   const auto dropper = DataPlane::load(only);
   if (!dropper.ok()) return dropper.error();
-  const base::Result<AttachMode> mode = (*dropper)->attach(interface);
+  // The firewall itself holds the interface: only the program is exchanged.
+  const base::Result<AttachMode> mode =
+      attach_xdp(options_.pin_folder, interface, (*dropper)->ingress_program(), Earlier::replace);
   if (!mode.ok()) return mode.error();
   return {};
 }
@@ -174,6 +180,7 @@ Status LoadedDataPlane::detach(const std::string& interface) {
     const auto key = static_cast<__u32>(*index);
     bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.watched), &key);
   }
+  holds_.erase(interface);
   remove_holder(options_.pin_folder, interface, options_.holder);
   if (!has_holder(options_.pin_folder, interface, other)) {
     remove_interface(options_.pin_folder, interface);

@@ -1,6 +1,8 @@
 #include "xdp/pins.h"
 
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -92,9 +94,18 @@ std::string link_path(const std::string& pin_folder, const std::string& interfac
   return interface_folder(pin_folder, interface) + "/link";
 }
 
-base::Status add_holder(const std::string& pin_folder, const std::string& interface,
-                        Holder holder) {
-  return make_folder(holder_path(pin_folder, interface, holder));
+base::Result<base::UniqueFd> add_holder(const std::string& pin_folder, const std::string& interface,
+                                        Holder holder) {
+  const std::string path = holder_path(pin_folder, interface, holder);
+  const base::Status made = make_folder(path);
+  if (!made.ok()) return made.error();
+  base::UniqueFd folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return kernel_error("cannot open " + path, errno);
+  if (flock(folder.get(), LOCK_EX | LOCK_NB) == 0) return folder;
+  const std::string name = holder == Holder::sniffer ? "sniffer" : "firewall";
+  return base::Error(base::ErrorCode::conflict, "held",
+                     "another " + name + " is at work on " + interface +
+                         ": stop it first, or give this one another interface");
 }
 
 void remove_holder(const std::string& pin_folder, const std::string& interface, Holder holder) {

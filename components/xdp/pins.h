@@ -5,14 +5,14 @@
 //     PIN_FOLDER/interfaces/NAME/sniffer, firewall                folders: who wants it attached
 //
 // The kernel takes no dots in names there: those of interfaces are written %2e. Functions, without
-// state; two processes that change the same interface at once are not expected to (each component
-// has one instance on a machine).
+// state.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "xdp/data_plane.h"
 
 namespace mlguard::xdp {
@@ -22,7 +22,11 @@ base::Status prepare_pin_folder(const std::string& pin_folder);
 
 std::string link_path(const std::string& pin_folder, const std::string& interface);
 
-base::Status add_holder(const std::string& pin_folder, const std::string& interface, Holder holder);
+// Marks the interface as wanted by this holder. The descriptor keeps other processes from being
+// the same holder of it until it is closed, at the latest when this process ends. Error: conflict /
+// "held".
+base::Result<base::UniqueFd> add_holder(const std::string& pin_folder, const std::string& interface,
+                                        Holder holder);
 void remove_holder(const std::string& pin_folder, const std::string& interface, Holder holder);
 bool has_holder(const std::string& pin_folder, const std::string& interface, Holder holder);
 

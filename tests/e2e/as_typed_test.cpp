@@ -71,7 +71,8 @@ TEST_F(AsTypedTest, CurlAndJqShowComponentsAndMovingHeartbeats) {
   const std::string beat =
       "curl -s http://localhost:$PORT/health | jq -r '.components.sniffer.last_heartbeat'";
   const std::string iso = beat + " | grep -Ex '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[.][0-9]{3}Z'";
-  EXPECT_EQ(typed(iso).exit.code, 0) << typed(beat).out;
+  // The sniffer beats when its kernel programs are loaded.
+  EXPECT_TRUE(wait_until([&] { return typed(iso).exit.code == 0; })) << typed(beat).out;
   const std::string first = typed_ok(beat);
   // Agents send a heartbeat every five seconds.
   EXPECT_TRUE(wait_until([&] { return typed(beat).out > first; }, 8'000, 100)) << first;

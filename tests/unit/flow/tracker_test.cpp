@@ -111,6 +111,18 @@ TEST(TrackerTest, ALongFlowIsToldInPartsThatKeepTheInitiator) {
   EXPECT_EQ(recorder.tracker.flows_begun(), 1u);
 }
 
+TEST(TrackerTest, AFinIsRememberedAcrossACut) {
+  Recorder recorder;
+  const Ends ends;
+  add_handshake(recorder, ends, 0);
+  recorder.add(tcp(ends, kFin | kAck), kNsPerSecond);
+  for (std::uint64_t s = 2; s < 70; s += 10)
+    recorder.add(tcp(ends.back(), kAck, 100), s * kNsPerSecond);
+  recorder.add(tcp(ends.back(), kFin | kAck), 70 * kNsPerSecond);
+  recorder.tracker.advance(kStartNs + 70 * kNsPerSecond + kClosingLingerNs);
+  EXPECT_EQ(reasons(recorder), (Reasons{CloseReason::active, CloseReason::fin}));
+}
+
 TEST(TrackerTest, LatePacketsNeitherTurnTimeBackNorReviveAFlow) {
   Recorder recorder;
   recorder.add(udp({1, 2, 1'000, 53}), 20 * kNsPerSecond);

@@ -162,14 +162,16 @@ TEST_F(AttachTest, AfterKill9ItGoesOnDroppingAndTheNextOneTakesOver) {
     FrameSender("here").send(udp_.bytes);
     EXPECT_EQ(wait_for_seen(*plane, MLG_POINT_EGRESS, 1), 1U);
   }
-  ASSERT_TRUE(load()->detach("here").ok());
+  const auto last = load();
+  ASSERT_TRUE(last->attach("here").ok());
+  ASSERT_TRUE(last->detach("here").ok());
   EXPECT_FALSE(has_xdp());
   EXPECT_FALSE(has_egress());
 }
 
 TEST_F(AttachTest, TheFirewallKeepsDroppingWhenTheSnifferStops) {
   const BlockedNetwork sender = block_the_sender();
-  const auto firewall = load(Holder::firewall);
+  auto firewall = load(Holder::firewall);
   ASSERT_TRUE(firewall->attach("here").ok());
   EXPECT_FALSE(has_egress());
   expect_drops(sender);
@@ -177,6 +179,7 @@ TEST_F(AttachTest, TheFirewallKeepsDroppingWhenTheSnifferStops) {
   ASSERT_TRUE(sniffer->attach("here").ok());
   EXPECT_TRUE(has_egress());
   expect_drops(sender);
+  firewall.reset();  // as kill -9 does it
   const auto restarted = load(Holder::firewall);
   ASSERT_TRUE(restarted->attach("here").ok());
   FrameSender("here").send(udp_.bytes);
@@ -198,6 +201,17 @@ TEST_F(AttachTest, TheSnifferStaysWhenTheFirewallStops) {
   EXPECT_EQ(wait_for_seen(*sniffer, MLG_POINT_INGRESS, 1), 1U);
   ASSERT_TRUE(sniffer->detach("here").ok());
   EXPECT_FALSE(has_xdp());
+}
+
+TEST_F(AttachTest, ASecondSnifferOnOneInterfaceIsRefusedAndTheFirstGoesOn) {
+  const auto first = load();
+  ASSERT_TRUE(first->attach("here").ok());
+  const auto mode = load()->attach("here");
+  ASSERT_FALSE(mode.ok());
+  EXPECT_EQ(mode.error().reason, "held");
+  FrameSender("there").send(udp_.bytes);
+  EXPECT_EQ(wait_for_seen(*first, MLG_POINT_INGRESS, 1), 1U);
+  EXPECT_TRUE(first->detach("here").ok());
 }
 
 TEST_F(AttachTest, AForeignProgramIsLeftAloneAndNamed) {
