@@ -5,7 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 #include "flow/host_windows.h"
 
@@ -29,9 +29,8 @@ enum class Evidence {
 
 struct Verdict {
   // Of the class, as detections call it: "portscan", "bruteforce", "ddos", or one of the model's.
-  // Lives as long as the rules, or the model, that said it.
-  std::string_view kind;
-  std::string_view by;  // "syn_flood", …, or the model's name
+  std::string kind;
+  std::string by;  // "syn_flood", …, or the model's name
   bool by_model = false;
   // Without a source the verdict is about the destination only: a flood from many addresses.
   bool has_source = true;
