@@ -1,0 +1,84 @@
+#include "ml_detector/evaluation.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace mlguard::ml_detector {
+namespace {
+
+constexpr double kSecondsPerHour = 3'600;
+
+class Counter {
+ public:
+  explicit Counter(const Examples& examples) : examples_(examples) {
+    for (const ExampleCapture& capture : examples.captures) result_.captures.push_back({capture});
+    accused_.resize(examples.captures.size() * kAlarmScores.size());
+  }
+
+  void count(const Example& example, const std::vector<float>& probabilities,
+             const Judgement& judgement) {
+    CaptureEvaluation& capture = result_.captures[example.capture];
+    const std::size_t truth = example.class_index;
+    capture.confusion.add(truth, judgement.class_index);
+    result_.confusion.add(truth, judgement.class_index);
+    scored_[0].push_back({1 - probabilities[0], truth != 0});
+    for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
+      scored_[c].push_back({probabilities[c], truth == c});
+    }
+    if (truth != 0) return;
+    for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
+      if (judgement.score < kAlarmScores[i]) continue;
+      ++capture.false_alarms[i].flows;
+      accused_[example.capture * kAlarmScores.size() + i].insert(example.source);
+    }
+  }
+
+  Evaluation finish() {
+    for (std::size_t at = 0; at < result_.captures.size(); ++at) {
+      CaptureEvaluation& capture = result_.captures[at];
+      if (capture.capture.flows[0] > 0) {
+        result_.benign_hours += capture.capture.seconds() / kSecondsPerHour;
+      }
+      for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
+        capture.false_alarms[i].sources = accused_[at * kAlarmScores.size() + i].size();
+        result_.false_alarms[i].flows += capture.false_alarms[i].flows;
+        result_.false_alarms[i].sources += capture.false_alarms[i].sources;
+      }
+    }
+    for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
+      result_.curves[c] = precision_recall_curve(std::move(scored_[c]));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  using Source = std::array<std::uint8_t, MLG_ADDRESS_BYTES>;
+
+  const Examples& examples_;
+  Evaluation result_;
+  std::array<std::vector<Scored>, kTrafficClassCount> scored_;
+  std::vector<std::set<Source>> accused_;  // by capture and alarm score
+};
+
+}  // namespace
+
+bool knows_traffic_classes(const Model& model) {
+  return std::equal(kTrafficClasses.begin(), kTrafficClasses.end(), model.info().classes.begin(),
+                    model.info().classes.end());
+}
+
+Evaluation evaluate(const Examples& examples, const Model& model) {
+  Counter counter(examples);
+  std::vector<float> row(model.input_places().size());
+  std::vector<float> probabilities(kTrafficClassCount);
+  for (const Example& example : examples.flows) {
+    if (example.early) continue;
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = example.row[model.input_places()[i]];
+    model.probabilities(row.data(), probabilities.data());
+    counter.count(example, probabilities, model.judge(probabilities.data()));
+  }
+  return counter.finish();
+}
+
+}  // namespace mlguard::ml_detector
