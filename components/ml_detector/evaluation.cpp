@@ -16,8 +16,7 @@ class Counter {
     accused_.resize(examples.captures.size() * kAlarmScores.size());
   }
 
-  void count(const Example& example, const std::vector<float>& probabilities,
-             const Judgement& judgement) {
+  void count(const Example& example, const float* probabilities, const Judgement& judgement) {
     CaptureEvaluation& capture = result_.captures[example.capture];
     const std::size_t truth = example.class_index;
     capture.confusion.add(truth, judgement.class_index);
@@ -68,15 +67,24 @@ bool knows_traffic_classes(const Model& model) {
                     model.info().classes.end());
 }
 
-Evaluation evaluate(const Examples& examples, const Model& model) {
-  Counter counter(examples);
+std::vector<float> probabilities_of(const Examples& examples, const Model& model) {
   std::vector<float> row(model.input_places().size());
-  std::vector<float> probabilities(kTrafficClassCount);
-  for (const Example& example : examples.flows) {
-    if (example.early) continue;
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = example.row[model.input_places()[i]];
-    model.probabilities(row.data(), probabilities.data());
-    counter.count(example, probabilities, model.judge(probabilities.data()));
+  std::vector<float> probabilities(examples.flows.size() * kTrafficClassCount);
+  for (std::size_t at = 0; at < examples.flows.size(); ++at) {
+    const InputRow& inputs = examples.flows[at].row;
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = inputs[model.input_places()[i]];
+    model.probabilities(row.data(), probabilities.data() + at * kTrafficClassCount);
+  }
+  return probabilities;
+}
+
+Evaluation evaluate(const Examples& examples, const std::vector<float>& probabilities,
+                    const Model& model) {
+  Counter counter(examples);
+  for (std::size_t at = 0; at < examples.flows.size(); ++at) {
+    if (examples.flows[at].early) continue;
+    const float* of_flow = probabilities.data() + at * kTrafficClassCount;
+    counter.count(examples.flows[at], of_flow, model.judge(of_flow));
   }
   return counter.finish();
 }

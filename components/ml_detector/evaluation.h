@@ -39,8 +39,12 @@ struct Evaluation {
   std::array<std::vector<CurvePoint>, kTrafficClassCount> curves;
 };
 
-// REQUIRES: the model's classes are kTrafficClasses.
-Evaluation evaluate(const Examples& examples, const Model& model);
 bool knows_traffic_classes(const Model& model);
+// By example, kTrafficClassCount values each. REQUIRES: knows_traffic_classes(model).
+std::vector<float> probabilities_of(const Examples& examples, const Model& model);
+// `probabilities`: by this model, or (of captures that were held back) by others with its classes;
+// its thresholds decide.
+Evaluation evaluate(const Examples& examples, const std::vector<float>& probabilities,
+                    const Model& model);
 
 }  // namespace mlguard::ml_detector

@@ -96,6 +96,27 @@ std::vector<std::string> inputs_of(const Arguments& arguments) {
   return inputs;
 }
 
+base::Status print_held_back(const Examples& examples, const TrainResult& trained) {
+  const auto model = Model::parse(trained.model);
+  if (!model.ok()) return model.error();
+  const Evaluation by_flow = evaluate(examples, trained.held_back, *model);
+  std::printf("# Captures that were held back\n\n%s\n%s\n", capture_table(by_flow).c_str(),
+              alarm_table(by_flow).c_str());
+  std::printf("Every flow counting once:\n\n%s\nWeighted as in training:\n\n%s\n%s\n",
+              class_table(by_flow.confusion).c_str(), class_table(trained.weighted).c_str(),
+              confusion_table(trained.weighted).c_str());
+  std::printf("macro-F1 %s weighted, %s by flows; benign FPR %s weighted, %s by flows\n",
+              figure(trained.weighted.macro_f1()).c_str(),
+              figure(by_flow.confusion.macro_f1()).c_str(),
+              figure(trained.weighted.benign_false_positive_rate()).c_str(),
+              figure(by_flow.confusion.benign_false_positive_rate()).c_str());
+  for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
+    std::printf("threshold %.3f %s\n", static_cast<double>(trained.thresholds[c]),
+                std::string(kTrafficClasses[c]).c_str());
+  }
+  return {};
+}
+
 int run_train(Arguments& arguments) {
   const auto corpus = corpus_without(arguments, Split::train);
   if (!corpus.ok()) return fail(corpus.error());
@@ -107,18 +128,7 @@ int run_train(Arguments& arguments) {
   options.inputs = inputs_of(arguments);
   auto trained = train(*examples, options, training_json(*corpus, *examples, arguments), say);
   if (!trained.ok()) return fail(trained.error());
-  std::printf("On captures that were held back, weighted as in training:\n\n%s\n%s\n",
-              class_table(trained->weighted).c_str(), confusion_table(trained->weighted).c_str());
-  std::printf("The same, every flow counting once:\n\n%s\n", class_table(trained->flows).c_str());
-  std::printf("macro-F1 %s weighted, %s by flows; benign FPR %s weighted, %s by flows\n",
-              figure(trained->weighted.macro_f1()).c_str(),
-              figure(trained->flows.macro_f1()).c_str(),
-              figure(trained->weighted.benign_false_positive_rate()).c_str(),
-              figure(trained->flows.benign_false_positive_rate()).c_str());
-  for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
-    std::printf("threshold %.3f %s\n", static_cast<double>(trained->thresholds[c]),
-                std::string(kTrafficClasses[c]).c_str());
-  }
+  if (const auto told = print_held_back(*examples, *trained); !told.ok()) return fail(told.error());
   constexpr mode_t kReadable = 0644;
   const auto written = base::write_file_atomic(arguments.model_path, trained->model, kReadable);
   if (!written.ok()) return fail(written.error());
@@ -136,7 +146,7 @@ int run_evaluate(Arguments& arguments) {
   if (!corpus.ok()) return fail(corpus.error());
   const auto examples = read_all(*corpus, EarlyRecords::left_out);
   if (!examples.ok()) return fail(examples.error());
-  const Evaluation evaluation = evaluate(*examples, *model);
+  const Evaluation evaluation = evaluate(*examples, probabilities_of(*examples, *model), *model);
   std::printf("%s\n%s\n%s\n%s", summary_table(evaluation).c_str(),
               class_table(evaluation.confusion).c_str(),
               confusion_table(evaluation.confusion).c_str(), capture_table(evaluation).c_str());

@@ -34,21 +34,6 @@ double per_hour(std::size_t count, double hours) {
   return hours > 0 ? static_cast<double>(count) / hours : kNone;
 }
 
-std::string alarm_table(const Evaluation& evaluation) {
-  std::string text = head_of(
-      {"alarms from a score of", "benign flows", "per hour", "hosts accused wrongly", "per hour"});
-  for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
-    const FalseAlarms& alarms = evaluation.false_alarms[i];
-    char score[16];
-    std::snprintf(score, sizeof score, "%.1f", static_cast<double>(kAlarmScores[i]));
-    text += row_of({score, whole_figure(static_cast<double>(alarms.flows)),
-                    figure(per_hour(alarms.flows, evaluation.benign_hours)),
-                    whole_figure(static_cast<double>(alarms.sources)),
-                    figure(per_hour(alarms.sources, evaluation.benign_hours))});
-  }
-  return text;
-}
-
 }  // namespace
 
 const std::vector<Baseline>& baselines() {
@@ -92,6 +77,21 @@ std::string summary_table(const Evaluation& evaluation) {
   text += "Benign traffic: " + whole_figure(confusion.of_truth(0)) + " flows in " +
           figure(evaluation.benign_hours) + " hours of capture.\n\n";
   return text + alarm_table(evaluation);
+}
+
+std::string alarm_table(const Evaluation& evaluation) {
+  std::string text = head_of(
+      {"alarms from a score of", "benign flows", "per hour", "hosts accused wrongly", "per hour"});
+  for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
+    const FalseAlarms& alarms = evaluation.false_alarms[i];
+    char score[16];
+    std::snprintf(score, sizeof score, "%.1f", static_cast<double>(kAlarmScores[i]));
+    text += row_of({score, whole_figure(static_cast<double>(alarms.flows)),
+                    figure(per_hour(alarms.flows, evaluation.benign_hours)),
+                    whole_figure(static_cast<double>(alarms.sources)),
+                    figure(per_hour(alarms.sources, evaluation.benign_hours))});
+  }
+  return text;
 }
 
 std::string class_table(const Confusion& confusion) {

@@ -21,6 +21,8 @@ const std::vector<Baseline>& baselines();
 
 // Macro-F1, false alarms, and each class beside the baselines.
 std::string summary_table(const Evaluation& evaluation);
+// Of benign flows, by score and by hour.
+std::string alarm_table(const Evaluation& evaluation);
 std::string class_table(const Confusion& confusion);
 std::string confusion_table(const Confusion& confusion);
 // One line a capture; benign captures with their false alarms.

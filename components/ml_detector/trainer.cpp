@@ -183,13 +183,12 @@ base::Result<std::string> train_on_all(const Examples& examples, const TrainOpti
   return booster->json();
 }
 
-void count_verdicts(const Examples& examples, const std::vector<float>& probabilities,
-                    const std::vector<float>& weights, const Model& model, TrainResult& result) {
+void count_verdicts(const Examples& examples, const std::vector<float>& weights, const Model& model,
+                    TrainResult& result) {
   for (std::size_t i = 0; i < examples.flows.size(); ++i) {
     const Example& example = examples.flows[i];
     const std::size_t verdict =
-        model.judge(probabilities.data() + i * kTrafficClassCount).class_index;
-    if (!example.early) result.flows.add(example.class_index, verdict);
+        model.judge(result.held_back.data() + i * kTrafficClassCount).class_index;
     if (weights[i] > 0) {
       result.weighted.add(example.class_index, verdict, static_cast<double>(weights[i]));
     }
@@ -264,7 +263,8 @@ base::Result<TrainResult> train(const Examples& examples, const TrainOptions& op
   result.model = model_of(options, *inputs, result.thresholds, training, *xgboost);
   const auto model = Model::parse(result.model);
   if (!model.ok()) return model.error();
-  count_verdicts(examples, held_back->probabilities, weights, *model, result);
+  result.held_back = std::move(held_back->probabilities);
+  count_verdicts(examples, weights, *model, result);
   return result;
 }
 

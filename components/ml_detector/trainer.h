@@ -50,9 +50,9 @@ struct TrainResult {
   std::string model;  // the model file, without metrics
   std::vector<float> thresholds;
   std::size_t rounds = 0;
-  // On captures that were held back, with thresholds that were chosen there.
-  Confusion flows{kTrafficClassCount};     // every flow counts
-  Confusion weighted{kTrafficClassCount};  // by their weights
+  // Of every example, by models that never saw its capture; the thresholds were chosen on them.
+  std::vector<float> held_back;
+  Confusion weighted{kTrafficClassCount};  // of these verdicts, by the weights of training
 };
 
 using Say = std::function<void(const std::string& line)>;
