@@ -7,12 +7,33 @@
 namespace mlguard::ml_detector {
 namespace {
 
-constexpr double kSecondsPerHour = 3'600;
+constexpr double kNsPerHour = 3.6e12;
+
+struct Span {
+  std::uint64_t first_ns = 0;
+  std::uint64_t last_ns = 0;
+};
+
+// In which at least one of them goes on: captures that were put together of parts span years.
+double hours_of(std::vector<Span> spans) {
+  std::sort(spans.begin(), spans.end(),
+            [](const Span& a, const Span& b) { return a.first_ns < b.first_ns; });
+  double hours = 0;
+  std::uint64_t until_ns = 0;
+  for (const Span& span : spans) {
+    const std::uint64_t from_ns = std::max(span.first_ns, until_ns);
+    if (span.last_ns <= from_ns) continue;
+    hours += static_cast<double>(span.last_ns - from_ns) / kNsPerHour;
+    until_ns = span.last_ns;
+  }
+  return hours;
+}
 
 class Counter {
  public:
   explicit Counter(const Examples& examples) : examples_(examples) {
     for (const ExampleCapture& capture : examples.captures) result_.captures.push_back({capture});
+    benign_times_.resize(examples.captures.size());
     accused_.resize(examples.captures.size() * kAlarmScores.size());
   }
 
@@ -26,6 +47,7 @@ class Counter {
       scored_[c].push_back({probabilities[c], truth == c});
     }
     if (truth != 0) return;
+    benign_times_[example.capture].push_back({example.first_ns, example.last_ns});
     for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
       if (judgement.score < kAlarmScores[i]) continue;
       ++capture.false_alarms[i].flows;
@@ -36,9 +58,7 @@ class Counter {
   Evaluation finish() {
     for (std::size_t at = 0; at < result_.captures.size(); ++at) {
       CaptureEvaluation& capture = result_.captures[at];
-      if (capture.capture.flows[0] > 0) {
-        result_.benign_hours += capture.capture.seconds() / kSecondsPerHour;
-      }
+      result_.benign_hours += hours_of(std::move(benign_times_[at]));
       for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
         capture.false_alarms[i].sources = accused_[at * kAlarmScores.size() + i].size();
         result_.false_alarms[i].flows += capture.false_alarms[i].flows;
@@ -57,7 +77,8 @@ class Counter {
   const Examples& examples_;
   Evaluation result_;
   std::array<std::vector<Scored>, kTrafficClassCount> scored_;
-  std::vector<std::set<Source>> accused_;  // by capture and alarm score
+  std::vector<std::vector<Span>> benign_times_;  // by capture
+  std::vector<std::set<Source>> accused_;        // by capture and alarm score
 };
 
 }  // namespace
@@ -82,7 +103,7 @@ Evaluation evaluate(const Examples& examples, const std::vector<float>& probabil
                     const Model& model) {
   Counter counter(examples);
   for (std::size_t at = 0; at < examples.flows.size(); ++at) {
-    if (examples.flows[at].early) continue;
+    if (examples.flows[at].early || examples.is_variant(examples.flows[at])) continue;
     const float* of_flow = probabilities.data() + at * kTrafficClassCount;
     counter.count(examples.flows[at], of_flow, model.judge(of_flow));
   }

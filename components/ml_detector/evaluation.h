@@ -1,6 +1,6 @@
 // Evaluation: a model's verdicts on labelled flows, counted. Every flow counts once, with the
-// verdict that serving would give it (Model::judge); early records do not count. Plain values; the
-// functions are stateless and safe from any thread.
+// verdict that serving would give it (Model::judge); early records and variants do not count. Plain
+// values; the functions are stateless and safe from any thread.
 #pragma once
 
 #include <array>
@@ -34,7 +34,7 @@ struct Evaluation {
   std::vector<CaptureEvaluation> captures;
   Confusion confusion{kTrafficClassCount};
   std::array<FalseAlarms, kAlarmScores.size()> false_alarms{};
-  double benign_hours = 0;  // of the captures that have benign flows
+  double benign_hours = 0;  // in which at least one benign flow went on
   // By class: by its probability, and the first by that of any attack.
   std::array<std::vector<CurvePoint>, kTrafficClassCount> curves;
 };

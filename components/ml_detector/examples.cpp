@@ -1,12 +1,13 @@
 #include "ml_detector/examples.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
-#include "capture/capture_reader.h"
-#include "capture/feed.h"
 #include "flow/tracker.h"
+#include "ml_detector/variants.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -17,6 +18,11 @@ using base::ErrorCode;
 // As the live sniffer has it.
 constexpr std::uint64_t kEarlyAfterNs = 250'000'000;
 constexpr std::string_view kIgnored = "ignore";
+constexpr double kFaster = 0.25;
+constexpr double kSlower = 4;
+// So many benign captures of one source are the traffic of one client, one begun after the other.
+constexpr std::size_t kMixedCaptures = 8;
+constexpr std::uint64_t kMixedApartNs = 2 * flow::kNsPerSecond;
 
 std::optional<std::size_t> class_of(std::string_view name) {
   const auto found = std::find(kTrafficClasses.begin(), kTrafficClasses.end(), name);
@@ -24,14 +30,34 @@ std::optional<std::size_t> class_of(std::string_view name) {
   return static_cast<std::size_t>(found - kTrafficClasses.begin());
 }
 
+// Flows of one capture, or of a variant of it, become examples.
 class Collector {
  public:
-  Collector(const CorpusFile& file, Examples& examples) : file_(file), examples_(examples) {
-    examples_.captures.push_back({file.name, file.main_class, file.repository, file.sha256});
+  Collector(const std::vector<LabelRule>& rules, ExampleCapture about, Examples& examples)
+      : rules_(rules), examples_(examples) {
+    examples_.captures.push_back(std::move(about));
   }
 
+  base::Status run(const Packets& packets, Purpose purpose) {
+    flow::TrackerOptions options;
+    if (purpose == Purpose::training) options.early_after_ns = kEarlyAfterNs;
+    flow::Tracker tracker(options, [&](const flow::FlowRecord& record) { take(record); });
+    ExampleCapture& capture = examples_.captures.back();
+    capture.first_ns = packets.empty() ? 0 : packets.front().time_ns;
+    for (const TimedPacket& one : packets) {
+      tracker.add(one.packet, one.time_ns);
+      capture.first_ns = std::min(capture.first_ns, one.time_ns);
+      capture.last_ns = std::max(capture.last_ns, one.time_ns);
+    }
+    tracker.finish();
+    if (unknown_class_.empty()) return {};
+    return Error{ErrorCode::corrupt,
+                 "labels.tsv: " + capture.name + " has the class " + unknown_class_};
+  }
+
+ private:
   void take(const flow::FlowRecord& record) {
-    const std::string_view name = label_of(file_.rules, record);
+    const std::string_view name = label_of(rules_, record);
     ExampleCapture& capture = examples_.captures.back();
     const bool early = record.reason == flow::CloseReason::early;
     if (name.empty() || name == kIgnored) {
@@ -52,51 +78,89 @@ class Collector {
     example.first_ns = record.first_ns();
     example.last_ns = record.last_ns();
     std::copy_n(record.source(), MLG_ADDRESS_BYTES, example.source.begin());
-    std::copy_n(record.destination(), MLG_ADDRESS_BYTES, example.destination.begin());
     examples_.flows.push_back(example);
   }
 
-  base::Status result() const {
-    if (unknown_class_.empty()) return {};
-    return Error{ErrorCode::corrupt,
-                 "labels.tsv: " + file_.name + " has the class " + unknown_class_};
-  }
-
- private:
-  const CorpusFile& file_;
+  const std::vector<LabelRule>& rules_;
   Examples& examples_;
   std::string unknown_class_;
 };
 
-base::Status read_file(const CorpusFile& file, EarlyRecords early, Examples& examples) {
-  auto reader = capture::CaptureReader::open(file.path);
-  if (!reader.ok()) return reader.error();
-  Collector collector(file, examples);
-  flow::TrackerOptions options;
-  if (early == EarlyRecords::included) options.early_after_ns = kEarlyAfterNs;
-  flow::Tracker tracker(options, [&](const flow::FlowRecord& record) { collector.take(record); });
-  const capture::PacketCounts counts =
-      capture::feed(**reader, tracker, [](const capture::PacketCounts&) { return true; });
-  tracker.finish();
-  if (!counts.end.ok()) return counts.end.error();
-  examples.captures.back().first_ns = counts.first_ns;
-  examples.captures.back().last_ns = counts.last_ns;
-  return collector.result();
-}
+class Reader {
+ public:
+  explicit Reader(Purpose purpose) : purpose_(purpose) {}
+
+  base::Status read(const CorpusFile& file) {
+    auto packets = read_packets(file.path);
+    if (!packets.ok()) {
+      const Error& error = packets.error();
+      return Error{error.code, error.reason, file.path + ": " + error.message};
+    }
+    ExampleCapture about;
+    about.name = file.name;
+    about.main_class = file.main_class;
+    about.repository = file.repository;
+    about.sha256 = file.sha256;
+    const bool mixes = purpose_ == Purpose::training && file.main_class == kTrafficClasses[0];
+    about.group =
+        mixes ? file.repository + " " + std::to_string(mixes_of_[file.repository]) : file.name;
+    const auto add = [&](Variant variant, const Packets& of_variant) {
+      about.variant = variant;
+      return Collector(file.rules, about, examples_).run(of_variant, purpose_);
+    };
+    base::Status done = add(Variant::as_it_is, *packets);
+    if (purpose_ == Purpose::judging || !done.ok()) return done;
+    done = add(Variant::faster, stretched(*packets, kFaster));
+    if (done.ok()) done = add(Variant::slower, stretched(*packets, kSlower));
+    if (!mixes || !done.ok()) return done;
+    parts_.push_back(std::move(*packets));
+    part_ = about;
+    return parts_.size() < kMixedCaptures ? base::Status{} : finish_mix();
+  }
+
+  // To be called when another repository or class begins, and at the end.
+  base::Status finish_mix() {
+    if (parts_.empty()) return {};
+    const Packets together = mixed(parts_, kMixedApartNs);
+    parts_.clear();
+    ++mixes_of_[part_.repository];
+    part_.variant = Variant::mixed;
+    part_.name = "mix of " + part_.group;
+    part_.sha256.clear();
+    static const std::vector<LabelRule> all_benign = {
+        LabelRule{{}, {}, -1, -1, std::string(kTrafficClasses[0])}};
+    return Collector(all_benign, part_, examples_).run(together, purpose_);
+  }
+
+  bool continues_mix(const CorpusFile& file) const {
+    return parts_.empty() || part_.repository == file.repository;
+  }
+  const Examples& examples() const { return examples_; }
+  Examples finish() { return std::move(examples_); }
+
+ private:
+  Purpose purpose_;
+  Examples examples_;
+  std::vector<Packets> parts_;  // of the mix that is being put together
+  ExampleCapture part_;         // the last of them
+  std::map<std::string, std::size_t> mixes_of_;
+};
 
 }  // namespace
 
-base::Result<Examples> read_examples(const Corpus& corpus, EarlyRecords early,
+base::Result<Examples> read_examples(const Corpus& corpus, Purpose purpose,
                                      const CaptureRead& read) {
-  Examples examples;
+  Reader reader(purpose);
+  std::size_t done = 0;
   for (const CorpusFile& file : corpus.files) {
-    const base::Status done = read_file(file, early, examples);
-    if (!done.ok()) {
-      return Error{done.error().code, done.error().reason, file.path + ": " + done.error().message};
+    if (!reader.continues_mix(file)) {
+      if (const auto mixed = reader.finish_mix(); !mixed.ok()) return mixed.error();
     }
-    read(examples.captures.size(), corpus.files.size(), examples.flows.size());
+    if (const auto was_read = reader.read(file); !was_read.ok()) return was_read.error();
+    read(++done, corpus.files.size(), reader.examples().flows.size());
   }
-  return examples;
+  if (const auto mixed = reader.finish_mix(); !mixed.ok()) return mixed.error();
+  return reader.finish();
 }
 
 }  // namespace mlguard::ml_detector

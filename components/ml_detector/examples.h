@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,37 +31,44 @@ struct Example {
   bool early = false;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
-  // For counting alarms by host; never an input.
-  std::array<std::uint8_t, MLG_ADDRESS_BYTES> source{};
-  std::array<std::uint8_t, MLG_ADDRESS_BYTES> destination{};
+  std::array<std::uint8_t, MLG_ADDRESS_BYTES> source{};  // for counting alarms by host; no input
 };
+
+// variants.h says why there are others than the capture as it is.
+enum class Variant { as_it_is, faster, slower, mixed };
 
 struct ExampleCapture {
   std::string name;
   std::string main_class;
   std::string repository;
   std::string sha256;
+  // What captures are mixed with has to be held back with them: the same text.
+  std::string group;
+  Variant variant = Variant::as_it_is;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
   std::array<std::size_t, kTrafficClassCount> flows{};  // by class, without early ones
   std::size_t ignored = 0;                              // flows without a class
-
-  double seconds() const { return static_cast<double>(last_ns - first_ns) * 1e-9; }
 };
 
 struct Examples {
   std::vector<ExampleCapture> captures;
   std::vector<Example> flows;
-};
 
-enum class EarlyRecords { left_out, included };
+  bool is_variant(const Example& example) const {
+    return captures[example.capture].variant != Variant::as_it_is;
+  }
+};
 
 // Called after each capture.
 using CaptureRead =
-    std::function<void(std::size_t captures_done, std::size_t captures, std::size_t flows)>;
+    std::function<void(std::size_t captures_done, std::size_t captures, std::size_t records)>;
+
+// For training: with early records and with variants. For judging: the flows as they are.
+enum class Purpose { training, judging };
 // Errors: those of capture::CaptureReader::open; corrupt when labels.tsv has another class, or a
 // capture is damaged.
-base::Result<Examples> read_examples(const Corpus& corpus, EarlyRecords early,
+base::Result<Examples> read_examples(const Corpus& corpus, Purpose purpose,
                                      const CaptureRead& read);
 
 }  // namespace mlguard::ml_detector

@@ -11,28 +11,61 @@ namespace {
 
 using Group = std::vector<std::size_t>;  // captures
 
-std::vector<Group> groups_of(const std::vector<ExampleCapture>& captures, HoldBack hold_back) {
-  std::vector<std::size_t> order(captures.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+// Sets of captures that become one.
+class Sets {
+ public:
+  explicit Sets(std::size_t size) : parent_(size) {
+    for (std::size_t i = 0; i < size; ++i) parent_[i] = i;
+  }
+  std::size_t of(std::size_t at) {
+    while (parent_[at] != at) at = parent_[at] = parent_[parent_[at]];
+    return at;
+  }
+  void join(std::size_t a, std::size_t b) { parent_[of(a)] = of(b); }
+
+ private:
+  std::vector<std::size_t> parent_;
+};
+
+// Captures that were put together of parts span years: their times say nothing.
+bool tells_time(const ExampleCapture& capture) {
+  constexpr std::uint64_t kDayNs = 86'400ULL * 1'000'000'000ULL;
+  return capture.variant == Variant::as_it_is && capture.last_ns - capture.first_ns < kDayNs;
+}
+
+void join_overlapping(const std::vector<ExampleCapture>& captures, Sets& sets) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < captures.size(); ++i) {
+    if (tells_time(captures[i])) order.push_back(i);
+  }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return std::pair(captures[a].repository, captures[a].first_ns) <
            std::pair(captures[b].repository, captures[b].first_ns);
   });
-  std::vector<Group> groups;
-  std::uint64_t group_ends_ns = 0;
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const ExampleCapture& capture = captures[order[i]];
-    const bool same_repository = i > 0 && captures[order[i - 1]].repository == capture.repository;
-    const bool overlaps = same_repository && capture.first_ns <= group_ends_ns;
-    const bool joins = hold_back == HoldBack::repositories ? same_repository : overlaps;
-    if (!joins) {
-      groups.emplace_back();
-      group_ends_ns = 0;
-    }
-    groups.back().push_back(order[i]);
-    group_ends_ns = std::max(group_ends_ns, capture.last_ns);
+  std::size_t longest = 0;  // the one so far that ends last
+  for (const std::size_t at : order) {
+    const bool overlaps = captures[at].repository == captures[longest].repository &&
+                          tells_time(captures[longest]) &&
+                          captures[at].first_ns <= captures[longest].last_ns;
+    if (overlaps) sets.join(at, longest);
+    if (!overlaps || captures[at].last_ns > captures[longest].last_ns) longest = at;
   }
-  return groups;
+}
+
+std::vector<Group> groups_of(const std::vector<ExampleCapture>& captures, HoldBack hold_back) {
+  Sets sets(captures.size());
+  std::map<std::string, std::size_t> first_of;
+  for (std::size_t i = 0; i < captures.size(); ++i) {
+    const bool whole = hold_back == HoldBack::repositories;
+    const std::string& together = whole ? captures[i].repository : captures[i].group;
+    sets.join(i, first_of.emplace(together, i).first->second);
+  }
+  join_overlapping(captures, sets);
+  std::map<std::size_t, Group> groups;
+  for (std::size_t i = 0; i < captures.size(); ++i) groups[sets.of(i)].push_back(i);
+  std::vector<Group> list;
+  for (auto& [name, group] : groups) list.push_back(std::move(group));
+  return list;
 }
 
 std::size_t flows_of(const ExampleCapture& capture) {

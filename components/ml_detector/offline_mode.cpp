@@ -47,9 +47,9 @@ base::Result<Corpus> corpus_without(const Arguments& arguments, Split split) {
   return corpus;
 }
 
-base::Result<Examples> read_all(const Corpus& corpus, EarlyRecords early) {
+base::Result<Examples> read_all(const Corpus& corpus, Purpose purpose) {
   constexpr std::size_t kCapturesBetweenLines = 100;
-  return read_examples(corpus, early, [](std::size_t done, std::size_t of, std::size_t flows) {
+  return read_examples(corpus, purpose, [](std::size_t done, std::size_t of, std::size_t flows) {
     if (done % kCapturesBetweenLines != 0 && done != of) return;
     say("captures: " + std::to_string(done) + " of " + std::to_string(of) + ", " +
         std::to_string(flows) + " records");
@@ -75,10 +75,12 @@ std::string training_json(const Corpus& corpus, const Examples& examples,
   json["lambda"] = options.boost.lambda;
   json["subsample"] = options.boost.subsample;
   json["colsample_bynode"] = options.boost.colsample_bynode;
-  json["captures"] = examples.captures.size();
+  json["captures"] = corpus.files.size();
   for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
     std::size_t flows = 0;
-    for (const ExampleCapture& capture : examples.captures) flows += capture.flows[c];
+    for (const ExampleCapture& capture : examples.captures) {
+      if (capture.variant == Variant::as_it_is) flows += capture.flows[c];
+    }
     json["flows"][std::string(kTrafficClasses[c])] = flows;
   }
   return json.dump();
@@ -120,7 +122,7 @@ base::Status print_held_back(const Examples& examples, const TrainResult& traine
 int run_train(Arguments& arguments) {
   const auto corpus = corpus_without(arguments, Split::train);
   if (!corpus.ok()) return fail(corpus.error());
-  const auto examples = read_all(*corpus, EarlyRecords::included);
+  const auto examples = read_all(*corpus, Purpose::training);
   if (!examples.ok()) return fail(examples.error());
   TrainOptions& options = arguments.train;
   options.hold_back =
@@ -144,7 +146,7 @@ int run_evaluate(Arguments& arguments) {
   }
   const auto corpus = corpus_without(arguments, Split::eval);
   if (!corpus.ok()) return fail(corpus.error());
-  const auto examples = read_all(*corpus, EarlyRecords::left_out);
+  const auto examples = read_all(*corpus, Purpose::judging);
   if (!examples.ok()) return fail(examples.error());
   const Evaluation evaluation = evaluate(*examples, probabilities_of(*examples, *model), *model);
   std::printf("%s\n%s\n%s\n%s", summary_table(evaluation).c_str(),

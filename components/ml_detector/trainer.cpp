@@ -112,7 +112,9 @@ class HeldBackTraining {
     for (std::size_t i = 0; i < examples_.flows.size(); ++i) {
       const Example& example = examples_.flows[i];
       if (weights_[i] <= 0) continue;
-      append(example, inputs_, weights_[i], fold_of_[example.capture] == fold ? held_back : train);
+      const bool held = fold_of_[example.capture] == fold;
+      if (held && examples_.is_variant(example)) continue;
+      append(example, inputs_, weights_[i], held ? held_back : train);
     }
     if (held_back.count() == 0) return {};
     BoostOptions boost = options_.boost;
@@ -187,11 +189,10 @@ void count_verdicts(const Examples& examples, const std::vector<float>& weights,
                     TrainResult& result) {
   for (std::size_t i = 0; i < examples.flows.size(); ++i) {
     const Example& example = examples.flows[i];
+    if (weights[i] <= 0 || examples.is_variant(example)) continue;
     const std::size_t verdict =
         model.judge(result.held_back.data() + i * kTrafficClassCount).class_index;
-    if (weights[i] > 0) {
-      result.weighted.add(example.class_index, verdict, static_cast<double>(weights[i]));
-    }
+    result.weighted.add(example.class_index, verdict, static_cast<double>(weights[i]));
   }
 }
 
@@ -232,7 +233,8 @@ std::vector<float> choose_thresholds(const Examples& examples,
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
     std::vector<Scored> scored;
     for (std::size_t i = 0; i < examples.flows.size(); ++i) {
-      if (weights[i] <= 0) continue;
+      const Variant variant = examples.captures[examples.flows[i].capture].variant;
+      if (weights[i] <= 0 || variant == Variant::faster || variant == Variant::slower) continue;
       const std::size_t truth = examples.flows[i].class_index;
       const float cost = truth == 0 ? static_cast<float>(benign_cost) : 1.0F;
       scored.push_back({probabilities[i * kTrafficClassCount + c], truth == c, cost * weights[i]});
