@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS known_server(
 ) WITHOUT ROWID;
 )sql";
 
+int column_of(ItemKind kind) { return kind == ItemKind::rule ? kRule : kDetection; }
+
 Error error_of(const SQLite::Exception& problem, const std::string& path) {
   const std::string text = "the queue " + path + ": " + problem.what();
   switch (problem.getErrorCode()) {
@@ -108,18 +110,15 @@ class SqliteOutbox final : public Outbox {
     });
   }
 
-  Result<std::optional<OutboxBatch>> next(std::int64_t now_ms) override {
+  Result<std::optional<OutboxBatch>> next(ItemKind kind, std::int64_t now_ms) override {
     std::optional<OutboxBatch> batch;
     const Status read = write([&]() -> Status {
-      drop_expired(now_ms);
-      for (const int kind : {kRule, kDetection}) {
-        std::string request_id = waiting_request(kind);
-        if (request_id.empty()) request_id = begin_request(kind, now_ms);
-        if (request_id.empty()) continue;
-        batch = read_batch(kind, request_id, now_ms);
-        if (batch->size() > 0) return {};
-        batch.reset();
-      }
+      if (kind == ItemKind::rule) drop_expired(now_ms);
+      std::string request_id = waiting_request(column_of(kind));
+      if (request_id.empty()) request_id = begin_request(column_of(kind), now_ms);
+      if (request_id.empty()) return {};
+      batch = read_batch(kind, request_id, now_ms);
+      if (batch->size() == 0) batch.reset();
       return {};
     });
     if (!read.ok()) return read.error();
@@ -305,21 +304,31 @@ class SqliteOutbox final : public Outbox {
     return request_id;
   }
 
-  OutboxBatch read_batch(int kind, const std::string& request_id, std::int64_t now_ms) {
+  OutboxBatch read_batch(ItemKind kind, const std::string& request_id, std::int64_t now_ms) {
     OutboxBatch batch;
-    batch.kind = kind == kRule ? ItemKind::rule : ItemKind::detection;
+    batch.kind = kind;
     batch.request_id = request_id;
-    SQLite::Statement select(db_, "SELECT body FROM item WHERE request_id = ? ORDER BY seq");
+    std::vector<std::int64_t> unreadable;
+    SQLite::Statement select(db_, "SELECT seq, body FROM item WHERE request_id = ? ORDER BY seq");
     select.bind(1, request_id);
     while (select.executeStep()) {
-      const std::string body = select.getColumn(0).getString();
-      if (kind == kRule) {
+      const std::string body = select.getColumn(1).getString();
+      bool read = false;
+      if (kind == ItemKind::rule) {
         auto rules = wire::decode_rules(body, now_ms);
-        if (rules.ok()) batch.rules.push_back(std::move(rules->front()));
+        read = rules.ok() && !rules->empty();
+        if (read) batch.rules.push_back(std::move(rules->front()));
       } else {
         auto detections = wire::decode_detections(body);
-        if (detections.ok()) batch.detections.push_back(std::move(detections->front()));
+        read = detections.ok() && !detections->empty();
+        if (read) batch.detections.push_back(std::move(detections->front()));
       }
+      if (!read) unreadable.push_back(select.getColumn(0).getInt64());
+    }
+    for (const std::int64_t seq : unreadable) {
+      db_.exec("DELETE FROM item WHERE seq = " + std::to_string(seq));
+      --queued(column_of(kind));
+      ++counters_.refused;
     }
     return batch;
   }

@@ -5,7 +5,7 @@
 //
 // Delivery is at least once, and idempotent: what next() hands out has a request id that stays with
 // it until done(), also over restarts, so that the server takes a repeated request for what it is;
-// and rules and detections have ids of their own. Rules leave before detections.
+// and rules and detections have ids of their own.
 //
 // Bounded: of more than detections_max detections the oldest goes and is counted. A rule never
 // goes, except one that has expired before anybody could be told; of more than rules_max rules new
@@ -55,7 +55,7 @@ struct OutboxCounters {
   std::uint64_t detections_delivered = 0;
   std::uint64_t detections_dropped = 0;  // the oldest, for want of room
   std::uint64_t rules_expired = 0;       // in the queue
-  std::uint64_t refused = 0;             // by the control plane, one by one
+  std::uint64_t refused = 0;             // by the control plane, one by one; or unreadable
 };
 
 class Outbox {
@@ -71,8 +71,8 @@ class Outbox {
                            const std::vector<base::Detection>& detections,
                            const std::vector<Offender>& offenders) = 0;
 
-  // The batch that was handed out last and is not done; else the oldest items of one kind.
-  virtual base::Result<std::optional<OutboxBatch>> next(std::int64_t now_ms) = 0;
+  // The batch of this kind that was handed out and is not done; else the oldest items.
+  virtual base::Result<std::optional<OutboxBatch>> next(ItemKind kind, std::int64_t now_ms) = 0;
   // The control plane has it.
   virtual base::Status done(const OutboxBatch& batch) = 0;
   // It was refused for good, as a whole: its items are handed out again one by one, and one that

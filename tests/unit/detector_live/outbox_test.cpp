@@ -55,10 +55,15 @@ class OutboxTest : public ::testing::Test {
   void add_detection(const std::string& id) {
     ASSERT_TRUE(outbox_->add({}, {detection_of(id)}, {}).ok());
   }
-  OutboxBatch next(std::int64_t now_ms = kNowMs) {
-    auto batch = outbox_->next(now_ms);
+  OutboxBatch next(ItemKind kind, std::int64_t now_ms = kNowMs) {
+    auto batch = outbox_->next(kind, now_ms);
     EXPECT_TRUE(batch.ok());
     return batch.ok() && *batch ? **batch : OutboxBatch{};
+  }
+  // Rules, or detections when there are none.
+  OutboxBatch next(std::int64_t now_ms = kNowMs) {
+    const OutboxBatch rules = next(ItemKind::rule, now_ms);
+    return rules.size() > 0 ? rules : next(ItemKind::detection, now_ms);
   }
 
   support::TempDir folder_;
@@ -107,10 +112,11 @@ TEST_F(OutboxTest, ABatchKeepsItsRequestIdUntilItIsDoneAlsoOverARestart) {
   EXPECT_EQ(then.rules[0].id, "r2");
 }
 
-TEST_F(OutboxTest, RulesLeaveFirst) {
+TEST_F(OutboxTest, RulesAndDetectionsDoNotWaitForEachOther) {
   add_detection("d1");
   add_rule("r1");
-  EXPECT_EQ(next().kind, ItemKind::rule);
+  EXPECT_EQ(next(ItemKind::detection).detections.size(), 1U);
+  EXPECT_EQ(next(ItemKind::rule).rules.size(), 1U);
 }
 
 TEST_F(OutboxTest, TheOldestDetectionGoesFirstAndNeverARule) {
@@ -261,7 +267,9 @@ TEST_F(OutboxTest, WhatWasAnsweredSurvivesKill9) {
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     std::set<std::string> found;
     for (;;) {
-      auto batch = (*opened)->next(kNowMs);
+      auto batch = (*opened)->next(ItemKind::rule, kNowMs);
+      ASSERT_TRUE(batch.ok());
+      if (!*batch) batch = (*opened)->next(ItemKind::detection, kNowMs);
       ASSERT_TRUE(batch.ok());
       if (!*batch) break;
       for (const auto& rule : (*batch)->rules) found.insert(rule.id);
