@@ -44,18 +44,18 @@ Delivery::Delivery(Outbox& outbox, const base::Clock& clock, Send send)
 std::optional<Delivered> Delivery::deliver(ItemKind kind) {
   const auto batch = outbox_.next(kind, clock_.wall_ms());
   if (!batch.ok()) {
-    tell(batch.error().message);
+    tell(kind, batch.error().message);
     return Delivered::later;
   }
   if (!*batch) return std::nullopt;
   const auto answer = send_(request_of(**batch));
   if (!answer.ok()) {
-    tell(answer.error().message);
+    tell(kind, answer.error().message);
     return Delivered::later;
   }
   const Delivered outcome = outcome_of(answer->status, answer->body);
   if (outcome == Delivered::later) {
-    tell("the control plane answers " + std::to_string(answer->status));
+    tell(kind, "the control plane answers " + std::to_string(answer->status));
     return outcome;
   }
   if (outcome == Delivered::refused) {
@@ -64,7 +64,7 @@ std::optional<Delivered> Delivery::deliver(ItemKind kind) {
   }
   const base::Status noted =
       outcome == Delivered::yes ? outbox_.done(**batch) : outbox_.refused(**batch);
-  tell(noted.ok() ? std::string() : noted.error().message);
+  tell(kind, noted.ok() ? std::string() : noted.error().message);
   return noted.ok() ? Delivered::yes : Delivered::later;
 }
 
@@ -115,17 +115,19 @@ void Delivery::stop() {
 
 std::string Delivery::problem() const {
   const std::lock_guard lock(mutex_);
-  return problem_;
+  return problems_[0].empty() ? problems_[1] : problems_[0];
 }
 
-void Delivery::tell(const std::string& problem) {
+void Delivery::tell(ItemKind kind, const std::string& problem) {
   const std::lock_guard lock(mutex_);
-  if (problem_.empty() && !problem.empty()) {
-    base::log_warn("detections and rules wait in the queue", {{"problem", problem}});
-  } else if (!problem_.empty() && problem.empty()) {
-    base::log_info("detections and rules are delivered again");
+  std::string& told = problems_[static_cast<std::size_t>(kind)];
+  const char* const what = kind == ItemKind::rule ? "rules" : "detections";
+  if (told.empty() && !problem.empty()) {
+    base::log_warn("the queue waits", {{"with", what}, {"problem", problem}});
+  } else if (!told.empty() && problem.empty()) {
+    base::log_info("the queue is delivered again", {{"with", what}});
   }
-  problem_ = problem;
+  told = problem;
 }
 
 }  // namespace mlguard::ml_detector

@@ -5,11 +5,14 @@
 // Threads: run() in one thread, until stop(); wake(), stop() and problem() from any.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -46,12 +49,12 @@ class Delivery {
   // that there may be more), `later` when something waits, `refused` never.
   // Nothing there: std::nullopt.
   std::optional<Delivered> step();
-  // Why the last batch was not taken; empty when it was.
+  // Why the last batch of either kind was not taken; empty when both were.
   std::string problem() const;
 
  private:
   std::optional<Delivered> deliver(ItemKind kind);
-  void tell(const std::string& problem);
+  void tell(ItemKind kind, const std::string& problem);
 
   Outbox& outbox_;
   const base::Clock& clock_;
@@ -60,7 +63,7 @@ class Delivery {
   std::condition_variable changed_;
   bool stopping_ = false;  // guarded by mutex_, as the next
   bool woken_ = false;
-  std::string problem_;
+  std::array<std::string, 2> problems_;  // by ItemKind
 };
 
 }  // namespace mlguard::ml_detector
