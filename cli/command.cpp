@@ -35,6 +35,7 @@ const std::vector<Command>& commands() {
       {"leader", Group::peers, "which instance leads, and handing that on", define_leader},
       {"conflicts", Group::peers, "what lost to another write, and why", define_conflicts},
       {"config", Group::change, "documents, versions, history", define_config},
+      {"model", Group::change, "models for ml-detectors", define_model},
       {"rules", Group::block, "what is blocked, and what never may be", define_rules},
       {"token", Group::admit, "join tokens for new machines", define_token},
       {"enroll", Group::admit, "use a token on an operator's machine", define_enroll},

@@ -174,6 +174,7 @@ struct Page {
 };
 
 struct DetectionFilter {
+  std::string id;    // How its id begins. Empty: all.
   std::string kind;  // Empty: all.
   std::string source_ip;
   std::int64_t since_ms = 0;
