@@ -86,6 +86,7 @@ class RunningDetector final : public LiveDetector {
   void look_after_time();
   void tick(steady_clock::time_point at);
   void store(const std::vector<ToldReport>& told);
+  std::size_t trim_pending();
   void save_servers();
 
   const DetectorOptions options_;
@@ -324,10 +325,8 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
     pending_rules_.clear();
     pending_detections_.clear();
     pending_offenders_.clear();
-  } else if (pending_detections_.size() > kPendingMax) {
-    lost = pending_detections_.size() - kPendingMax;
-    pending_detections_.erase(pending_detections_.begin(),
-                              pending_detections_.begin() + static_cast<std::ptrdiff_t>(lost));
+  } else {
+    lost = trim_pending();
   }
   const std::lock_guard lock(mutex_);
   reports_lost_ += lost;
@@ -336,6 +335,23 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
   }
   queue_problem_ = added.ok() ? std::string() : added.error().message;
   if (delivery_) delivery_->wake();
+}
+
+// The oldest detections go, and of rules the newest: what is decided first is kept. Returns how many
+// are lost.
+std::size_t RunningDetector::trim_pending() {
+  std::size_t lost = 0;
+  if (pending_detections_.size() > kPendingMax) {
+    lost = pending_detections_.size() - kPendingMax;
+    pending_detections_.erase(pending_detections_.begin(),
+                              pending_detections_.begin() + static_cast<std::ptrdiff_t>(lost));
+  }
+  if (pending_rules_.size() > kPendingMax) {
+    lost += pending_rules_.size() - kPendingMax;
+    pending_rules_.resize(kPendingMax);
+    pending_offenders_.resize(kPendingMax);
+  }
+  return lost;
 }
 
 void RunningDetector::save_servers() {
