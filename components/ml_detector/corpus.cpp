@@ -213,8 +213,13 @@ base::Result<Corpus> open_corpus(const std::string& folder, Split split) {
   std::map<std::string, CorpusFile> files;
   for (const Row& row : *provenance) {
     if (row[0] != split_name) continue;
-    files[row[1]] = {row[1], *captures + "/" + split_name + "/" + row[1], row[2], row[3], row[7],
-                     {}};
+    CorpusFile& file = files[row[1]];
+    file.name = row[1];
+    file.path = *captures + "/" + split_name + "/" + row[1];
+    file.main_class = row[2];
+    file.repository = row[3];
+    file.commit = row[5];
+    file.sha256 = row[7];
   }
   for (const Row& row : *labels) {
     const auto file = files.find(row[1]);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/files.h"
 #include "ml_detector/evaluation.h"
+#include "ml_detector/model_card.h"
 #include "ml_detector/report.h"
 #include "ml_detector/trainer.h"
 
@@ -22,6 +24,7 @@ constexpr int kWrongArguments = 2;
 struct Arguments {
   std::string data;
   std::string model_path;
+  std::string card;
   std::string hold_back = "captures";
   std::vector<std::string> left_out = {"MQTTset"};
   std::vector<std::string> without;
@@ -138,6 +141,28 @@ int run_train(Arguments& arguments) {
   return 0;
 }
 
+// The measured part of the card and, in a folder of the card's name beside it, the picture.
+base::Status write_card(const Arguments& arguments, const Evaluation& evaluation,
+                        const Model& model) {
+  constexpr std::size_t kCardBytesMax = 1U << 20U;
+  constexpr mode_t kReadable = 0644;
+  constexpr mode_t kFolder = 0755;
+  const auto train = corpus_without(arguments, Split::train);
+  if (!train.ok()) return train.error();
+  const auto card = base::read_file(arguments.card, kCardBytesMax);
+  if (!card.ok()) return card.error();
+  const std::filesystem::path path = arguments.card;
+  const std::string picture = path.stem().string() + "/precision-recall.svg";
+  const auto text = with_measured(*card, measured_text(evaluation, model, *train, picture));
+  if (!text.ok()) return text.error();
+  const std::string picture_path = base::folder_of(arguments.card) + "/" + picture;
+  base::Status done = base::make_folders(base::folder_of(picture_path), kFolder);
+  if (done.ok()) {
+    done = base::write_file_atomic(picture_path, precision_recall_svg(evaluation), kReadable);
+  }
+  return done.ok() ? base::write_file_atomic(arguments.card, *text, kReadable) : done;
+}
+
 int run_evaluate(Arguments& arguments) {
   const auto model = Model::load(arguments.model_path);
   if (!model.ok()) return fail(model.error());
@@ -152,7 +177,9 @@ int run_evaluate(Arguments& arguments) {
   std::printf("%s\n%s\n%s\n%s", summary_table(evaluation).c_str(),
               class_table(evaluation.confusion).c_str(),
               confusion_table(evaluation.confusion).c_str(), capture_table(evaluation).c_str());
-  return 0;
+  if (arguments.card.empty()) return 0;
+  const auto written = write_card(arguments, evaluation, *model);
+  return written.ok() ? 0 : fail(written.error());
 }
 
 void add_train(CLI::App& app, Arguments& arguments) {
@@ -196,6 +223,7 @@ void add_evaluate(CLI::App& app, Arguments& arguments) {
   command->add_option("--data", arguments.data, "Folder with pcap-given.tar.xz and labels.tsv")
       ->required();
   command->add_option("--model", arguments.model_path, "Model file")->required();
+  command->add_option("--card", arguments.card, "Model card whose measured part is written anew");
 }
 
 }  // namespace
