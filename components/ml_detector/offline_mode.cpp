@@ -101,10 +101,7 @@ std::vector<std::string> inputs_of(const Arguments& arguments) {
   return inputs;
 }
 
-base::Status print_held_back(const Examples& examples, const TrainResult& trained) {
-  const auto model = Model::parse(trained.model);
-  if (!model.ok()) return model.error();
-  const Evaluation by_flow = evaluate(examples, trained.held_back, *model);
+void print_held_back(const Evaluation& by_flow, const TrainResult& trained) {
   std::printf("# Captures that were held back\n\n%s\n%s\n", capture_table(by_flow).c_str(),
               alarm_table(by_flow).c_str());
   std::printf("Every flow counting once:\n\n%s\nWeighted as in training:\n\n%s\n%s\n",
@@ -119,7 +116,22 @@ base::Status print_held_back(const Examples& examples, const TrainResult& traine
     std::printf("threshold %.3f %s\n", static_cast<double>(trained.thresholds[c]),
                 std::string(kTrafficClasses[c]).c_str());
   }
-  return {};
+}
+
+// What was measured on captures that were held back becomes part of the model file.
+base::Status finish_model(const Arguments& arguments, const Examples& examples,
+                          const TrainResult& trained) {
+  const auto model = Model::parse(trained.model);
+  if (!model.ok()) return model.error();
+  const Evaluation by_flow = evaluate(examples, trained.held_back, *model);
+  print_held_back(by_flow, trained);
+  auto document = nlohmann::ordered_json::parse(trained.model);
+  document["metrics"]["held_back"] = nlohmann::ordered_json::parse(metrics_json(by_flow));
+  const std::string text = document.dump() + "\n";
+  constexpr mode_t kReadable = 0644;
+  auto written = base::write_file_atomic(arguments.model_path, text, kReadable);
+  if (written.ok()) say(arguments.model_path + ": " + std::to_string(text.size()) + " bytes");
+  return written;
 }
 
 int run_train(Arguments& arguments) {
@@ -133,11 +145,8 @@ int run_train(Arguments& arguments) {
   options.inputs = inputs_of(arguments);
   auto trained = train(*examples, options, training_json(*corpus, *examples, arguments), say);
   if (!trained.ok()) return fail(trained.error());
-  if (const auto told = print_held_back(*examples, *trained); !told.ok()) return fail(told.error());
-  constexpr mode_t kReadable = 0644;
-  const auto written = base::write_file_atomic(arguments.model_path, trained->model, kReadable);
-  if (!written.ok()) return fail(written.error());
-  say("wrote " + arguments.model_path + ", " + std::to_string(trained->model.size()) + " bytes");
+  const auto finished = finish_model(arguments, *examples, *trained);
+  if (!finished.ok()) return fail(finished.error());
   return 0;
 }
 

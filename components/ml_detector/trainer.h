@@ -28,13 +28,13 @@ inline constexpr double kFlowsPerCaptureMax = 200;
 inline constexpr std::size_t kRowsPerCaptureMax = 1'500;
 
 struct TrainOptions {
-  std::string name = "flows";
+  std::string name = "flows-v1";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
   HoldBack hold_back = HoldBack::captures;
   std::size_t rounds_max = 200;
-  std::size_t patience = 15;   // rounds without a better loss on what is held back
-  double class_balance = 0.5;  // 0: classes weigh as they come, 1: all alike
+  std::size_t patience = 15;    // rounds without a better loss on what is held back
+  double class_balance = 0.25;  // 0: classes weigh as they come, 1: all alike
   // A false alarm among benign flows is this much worse than an attack flow that is missed.
   double benign_cost = 3;
   BoostOptions boost;
