@@ -69,6 +69,7 @@ std::string training_json(const Corpus& corpus, const Examples& examples,
   json["left_out"] = arguments.left_out;
   json["seed"] = options.seed;
   json["folds"] = options.folds;
+  json["repeats"] = options.repeats;
   json["hold_back"] = arguments.hold_back;
   json["class_balance"] = options.class_balance;
   json["benign_cost"] = options.benign_cost;
@@ -203,6 +204,9 @@ void add_train(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   command->add_option("--folds", options.folds, "Parts that are held back in turn")
       ->check(CLI::Range(2, 20))
+      ->capture_default_str();
+  command->add_option("--repeats", options.repeats, "Times that captures are dealt out anew")
+      ->check(CLI::Range(1, 20))
       ->capture_default_str();
   command->add_option("--hold-back", arguments.hold_back, "What is held back together")
       ->check(CLI::IsMember({"captures", "repositories"}))

@@ -31,6 +31,7 @@ struct TrainOptions {
   std::string name = "flows-v1";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
+  std::size_t repeats = 3;  // times that captures are dealt into folds anew: less is left to chance
   HoldBack hold_back = HoldBack::captures;
   std::size_t rounds_max = 200;
   std::size_t patience = 15;    // rounds without a better loss on what is held back
@@ -42,8 +43,9 @@ struct TrainOptions {
 };
 
 struct HeldBackResult {
-  std::vector<float> probabilities;  // of every example, by the model that never saw its capture
-  std::vector<std::size_t> rounds;   // by fold, where its loss was least
+  // Of every example, by models that never saw its capture: the mean over the repeats.
+  std::vector<float> probabilities;
+  std::vector<std::size_t> rounds;  // by fold, where its loss was least
 };
 
 struct TrainResult {
