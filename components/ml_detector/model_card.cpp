@@ -122,9 +122,13 @@ std::string input_table_text(const Model& model, std::size_t most) {
 }
 
 std::string provenance_table(const Corpus& train) {
+  constexpr std::size_t kCommitDigits = 40;
+  constexpr std::size_t kCommitDigitsShown = 12;
   std::map<std::tuple<std::string, std::string, std::string>, std::size_t> captures;
   for (const CorpusFile& file : train.files) {
-    ++captures[{file.repository, file.commit.substr(0, 12), file.main_class}];
+    const bool is_hash = file.commit.size() == kCommitDigits;
+    const std::string commit = is_hash ? file.commit.substr(0, kCommitDigitsShown) : file.commit;
+    ++captures[{file.repository, commit, file.main_class}];
   }
   std::string text = "| repository | commit | class | captures |\n|---|---|---|--:|\n";
   for (const auto& [key, count] : captures) {
