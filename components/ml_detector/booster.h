@@ -33,8 +33,8 @@ struct BoostOptions {
   double min_child_weight = 1;
   double lambda = 1;
   double gamma = 0;
-  double subsample = 1;
-  double colsample_bynode = 1;
+  double subsample = 0.7;
+  double colsample_bynode = 0.5;
   std::uint32_t seed = 1;
 };
 

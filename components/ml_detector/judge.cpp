@@ -17,14 +17,21 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kFlood = "ddos";
 constexpr double kFloodSources = 50;
 
-double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+// Four digits behind the point; whole numbers as such.
+Json rounded(double value) {
+  const double shown = std::round(value * 1e4) / 1e4;
+  if (std::abs(shown) < 1e15 && shown == std::floor(shown)) {
+    return static_cast<std::int64_t>(shown);
+  }
+  return shown;
+}
 
 Json reasons_of(const Verdict& verdict) {
   Json reasons = Json::array();
   for (std::size_t i = 0; i < verdict.reason_count; ++i) {
     const Reason& reason = verdict.reasons[i];
     reasons.push_back(
-        {{"what", reason.what}, {"value", rounded(reason.value)}, {"limit", reason.limit}});
+        {{"what", reason.what}, {"value", rounded(reason.value)}, {"limit", rounded(reason.limit)}});
   }
   return reasons;
 }
@@ -120,7 +127,7 @@ std::string Judge::detail_of(const Report& report, const Row& row) const {
     for (const Contribution& each : model_->explainer.top(row.inputs, output, kFeaturesTold)) {
       Json feature = {{"name", model.info().inputs[each.input]}, {"added", rounded(each.added)}};
       feature["value"] =
-          std::isfinite(each.value) ? Json(rounded(static_cast<double>(each.value))) : Json();
+          std::isfinite(each.value) ? rounded(static_cast<double>(each.value)) : Json();
       features.push_back(std::move(feature));
     }
     detail["features"] = std::move(features);

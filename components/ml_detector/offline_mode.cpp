@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/files.h"
 #include "ml_detector/evaluation.h"
+#include "ml_detector/model_card.h"
 #include "ml_detector/report.h"
 #include "ml_detector/trainer.h"
 
@@ -22,6 +24,8 @@ constexpr int kWrongArguments = 2;
 struct Arguments {
   std::string data;
   std::string model_path;
+  std::string card;
+  std::string split{kEvalSplit};
   std::string hold_back = "captures";
   std::vector<std::string> left_out = {"MQTTset"};
   std::vector<std::string> without;
@@ -34,7 +38,7 @@ int fail(const base::Error& error) {
 }
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
-base::Result<Corpus> corpus_without(const Arguments& arguments, Split split) {
+base::Result<Corpus> corpus_without(const Arguments& arguments, std::string_view split) {
   auto corpus = open_corpus(arguments.data, split);
   if (!corpus.ok()) return corpus;
   const auto is_left_out = [&](const CorpusFile& file) {
@@ -66,6 +70,7 @@ std::string training_json(const Corpus& corpus, const Examples& examples,
   json["left_out"] = arguments.left_out;
   json["seed"] = options.seed;
   json["folds"] = options.folds;
+  json["repeats"] = options.repeats;
   json["hold_back"] = arguments.hold_back;
   json["class_balance"] = options.class_balance;
   json["benign_cost"] = options.benign_cost;
@@ -98,10 +103,7 @@ std::vector<std::string> inputs_of(const Arguments& arguments) {
   return inputs;
 }
 
-base::Status print_held_back(const Examples& examples, const TrainResult& trained) {
-  const auto model = Model::parse(trained.model);
-  if (!model.ok()) return model.error();
-  const Evaluation by_flow = evaluate(examples, trained.held_back, *model);
+void print_held_back(const Evaluation& by_flow, const TrainResult& trained) {
   std::printf("# Captures that were held back\n\n%s\n%s\n", capture_table(by_flow).c_str(),
               alarm_table(by_flow).c_str());
   std::printf("Every flow counting once:\n\n%s\nWeighted as in training:\n\n%s\n%s\n",
@@ -112,15 +114,32 @@ base::Status print_held_back(const Examples& examples, const TrainResult& traine
               figure(by_flow.confusion.macro_f1()).c_str(),
               figure(trained.weighted.benign_false_positive_rate()).c_str(),
               figure(by_flow.confusion.benign_false_positive_rate()).c_str());
+  std::printf("busy clients (mixed benign captures): FPR %s weighted\n",
+              figure(trained.mixes.benign_false_positive_rate()).c_str());
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
     std::printf("threshold %.3f %s\n", static_cast<double>(trained.thresholds[c]),
                 std::string(kTrafficClasses[c]).c_str());
   }
-  return {};
+}
+
+// What was measured on captures that were held back becomes part of the model file.
+base::Status finish_model(const Arguments& arguments, const Examples& examples,
+                          const TrainResult& trained) {
+  const auto model = Model::parse(trained.model);
+  if (!model.ok()) return model.error();
+  const Evaluation by_flow = evaluate(examples, trained.held_back, *model);
+  print_held_back(by_flow, trained);
+  auto document = nlohmann::ordered_json::parse(trained.model);
+  document["metrics"]["held_back"] = nlohmann::ordered_json::parse(metrics_json(by_flow));
+  const std::string text = document.dump() + "\n";
+  constexpr mode_t kReadable = 0644;
+  auto written = base::write_file_atomic(arguments.model_path, text, kReadable);
+  if (written.ok()) say(arguments.model_path + ": " + std::to_string(text.size()) + " bytes");
+  return written;
 }
 
 int run_train(Arguments& arguments) {
-  const auto corpus = corpus_without(arguments, Split::train);
+  const auto corpus = corpus_without(arguments, kTrainSplit);
   if (!corpus.ok()) return fail(corpus.error());
   const auto examples = read_all(*corpus, Purpose::training);
   if (!examples.ok()) return fail(examples.error());
@@ -130,12 +149,31 @@ int run_train(Arguments& arguments) {
   options.inputs = inputs_of(arguments);
   auto trained = train(*examples, options, training_json(*corpus, *examples, arguments), say);
   if (!trained.ok()) return fail(trained.error());
-  if (const auto told = print_held_back(*examples, *trained); !told.ok()) return fail(told.error());
-  constexpr mode_t kReadable = 0644;
-  const auto written = base::write_file_atomic(arguments.model_path, trained->model, kReadable);
-  if (!written.ok()) return fail(written.error());
-  say("wrote " + arguments.model_path + ", " + std::to_string(trained->model.size()) + " bytes");
+  const auto finished = finish_model(arguments, *examples, *trained);
+  if (!finished.ok()) return fail(finished.error());
   return 0;
+}
+
+// The measured part of the card and, in a folder of the card's name beside it, the picture.
+base::Status write_card(const Arguments& arguments, const Evaluation& evaluation,
+                        const Model& model) {
+  constexpr std::size_t kCardBytesMax = 1U << 20U;
+  constexpr mode_t kReadable = 0644;
+  constexpr mode_t kFolder = 0755;
+  const auto train = corpus_without(arguments, kTrainSplit);
+  if (!train.ok()) return train.error();
+  const auto card = base::read_file(arguments.card, kCardBytesMax);
+  if (!card.ok()) return card.error();
+  const std::filesystem::path path = arguments.card;
+  const std::string picture = path.stem().string() + "/precision-recall.svg";
+  const auto text = with_measured(*card, measured_text(evaluation, model, *train, picture));
+  if (!text.ok()) return text.error();
+  const std::string picture_path = base::folder_of(arguments.card) + "/" + picture;
+  base::Status done = base::make_folders(base::folder_of(picture_path), kFolder);
+  if (done.ok()) {
+    done = base::write_file_atomic(picture_path, precision_recall_svg(evaluation), kReadable);
+  }
+  return done.ok() ? base::write_file_atomic(arguments.card, *text, kReadable) : done;
 }
 
 int run_evaluate(Arguments& arguments) {
@@ -144,7 +182,7 @@ int run_evaluate(Arguments& arguments) {
   if (!knows_traffic_classes(*model)) {
     return fail({base::ErrorCode::unsupported, "the model has other classes than the captures"});
   }
-  const auto corpus = corpus_without(arguments, Split::eval);
+  const auto corpus = corpus_without(arguments, arguments.split);
   if (!corpus.ok()) return fail(corpus.error());
   const auto examples = read_all(*corpus, Purpose::judging);
   if (!examples.ok()) return fail(examples.error());
@@ -152,13 +190,15 @@ int run_evaluate(Arguments& arguments) {
   std::printf("%s\n%s\n%s\n%s", summary_table(evaluation).c_str(),
               class_table(evaluation.confusion).c_str(),
               confusion_table(evaluation.confusion).c_str(), capture_table(evaluation).c_str());
-  return 0;
+  if (arguments.card.empty()) return 0;
+  const auto written = write_card(arguments, evaluation, *model);
+  return written.ok() ? 0 : fail(written.error());
 }
 
 void add_train(CLI::App& app, Arguments& arguments) {
   TrainOptions& options = arguments.train;
   CLI::App* command = app.add_subcommand("train", "Train a model on the captures of train/");
-  command->add_option("--data", arguments.data, "Folder with pcap-given.tar.xz and labels.tsv")
+  command->add_option("--data", arguments.data, "Folder with labels.tsv and the captures")
       ->required();
   command->add_option("--out", arguments.model_path, "Model file to write")->required();
   command->add_option("--name", options.name, "What detections call the model")
@@ -167,6 +207,9 @@ void add_train(CLI::App& app, Arguments& arguments) {
       ->capture_default_str();
   command->add_option("--folds", options.folds, "Parts that are held back in turn")
       ->check(CLI::Range(2, 20))
+      ->capture_default_str();
+  command->add_option("--repeats", options.repeats, "Times that captures are dealt out anew")
+      ->check(CLI::Range(1, 20))
       ->capture_default_str();
   command->add_option("--hold-back", arguments.hold_back, "What is held back together")
       ->check(CLI::IsMember({"captures", "repositories"}))
@@ -192,10 +235,14 @@ void add_train(CLI::App& app, Arguments& arguments) {
 }
 
 void add_evaluate(CLI::App& app, Arguments& arguments) {
-  CLI::App* command = app.add_subcommand("evaluate", "Judge a model on the captures of eval/");
-  command->add_option("--data", arguments.data, "Folder with pcap-given.tar.xz and labels.tsv")
+  CLI::App* command =
+      app.add_subcommand("evaluate", "Judge a model on captures that it was not trained on");
+  command->add_option("--data", arguments.data, "Folder with labels.tsv and the captures")
       ->required();
   command->add_option("--model", arguments.model_path, "Model file")->required();
+  command->add_option("--split", arguments.split, "Captures to judge, as labels.tsv names them")
+      ->capture_default_str();
+  command->add_option("--card", arguments.card, "Model card whose measured part is written anew");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "ml_detector/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -89,17 +90,17 @@ class HeldBackTraining {
  public:
   HeldBackTraining(const Examples& examples, const TrainOptions& options, const Inputs& inputs,
                    const std::vector<float>& weights)
-      : examples_(examples),
-        options_(options),
-        inputs_(inputs),
-        weights_(weights),
-        fold_of_(folds_of(examples.captures, options.folds, options.hold_back, options.seed)) {
+      : examples_(examples), options_(options), inputs_(inputs), weights_(weights) {
     result_.probabilities.assign(examples.flows.size() * kTrafficClassCount, 0);
   }
 
   base::Result<HeldBackResult> run(const Say& say) {
-    for (std::size_t fold = 0; fold < options_.folds; ++fold) {
-      if (const auto done = run_fold(fold, say); !done.ok()) return done.error();
+    for (std::size_t repeat = 0; repeat < options_.repeats; ++repeat) {
+      const auto seed = static_cast<std::uint32_t>(options_.seed + repeat);
+      fold_of_ = folds_of(examples_.captures, options_.folds, options_.hold_back, seed);
+      for (std::size_t fold = 0; fold < options_.folds; ++fold) {
+        if (const auto done = run_fold(fold, say); !done.ok()) return done.error();
+      }
     }
     return std::move(result_);
   }
@@ -137,11 +138,16 @@ class HeldBackTraining {
     const auto model = Model::parse(model_of(options_, inputs_, any, "{}", xgboost));
     if (!model.ok()) return model.error();
     std::vector<float> row(inputs_.places.size());
+    std::array<float, kTrafficClassCount> probabilities;
     for (std::size_t i = 0; i < examples_.flows.size(); ++i) {
       const Example& example = examples_.flows[i];
       if (fold_of_[example.capture] != fold) continue;
       for (std::size_t f = 0; f < row.size(); ++f) row[f] = example.row[inputs_.places[f]];
-      model->probabilities(row.data(), result_.probabilities.data() + i * kTrafficClassCount);
+      model->probabilities(row.data(), probabilities.data());
+      for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
+        result_.probabilities[i * kTrafficClassCount + c] +=
+            probabilities[c] / static_cast<float>(options_.repeats);
+      }
     }
     return {};
   }
@@ -189,10 +195,13 @@ void count_verdicts(const Examples& examples, const std::vector<float>& weights,
                     TrainResult& result) {
   for (std::size_t i = 0; i < examples.flows.size(); ++i) {
     const Example& example = examples.flows[i];
-    if (weights[i] <= 0 || examples.is_variant(example)) continue;
+    const Variant variant = examples.captures[example.capture].variant;
+    const bool is_mix = variant == Variant::mixed;
+    if (weights[i] <= 0 || (examples.is_variant(example) && !is_mix)) continue;
     const std::size_t verdict =
         model.judge(result.held_back.data() + i * kTrafficClassCount).class_index;
-    result.weighted.add(example.class_index, verdict, static_cast<double>(weights[i]));
+    Confusion& confusion = is_mix ? result.mixes : result.weighted;
+    confusion.add(example.class_index, verdict, static_cast<double>(weights[i]));
   }
 }
 

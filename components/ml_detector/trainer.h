@@ -28,13 +28,14 @@ inline constexpr double kFlowsPerCaptureMax = 200;
 inline constexpr std::size_t kRowsPerCaptureMax = 1'500;
 
 struct TrainOptions {
-  std::string name = "flows";
+  std::string name = "flows-v1";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
+  std::size_t repeats = 3;  // times that captures are dealt into folds anew: less is left to chance
   HoldBack hold_back = HoldBack::captures;
   std::size_t rounds_max = 200;
-  std::size_t patience = 15;   // rounds without a better loss on what is held back
-  double class_balance = 0.5;  // 0: classes weigh as they come, 1: all alike
+  std::size_t patience = 15;    // rounds without a better loss on what is held back
+  double class_balance = 0.25;  // 0: classes weigh as they come, 1: all alike
   // A false alarm among benign flows is this much worse than an attack flow that is missed.
   double benign_cost = 3;
   BoostOptions boost;
@@ -42,8 +43,9 @@ struct TrainOptions {
 };
 
 struct HeldBackResult {
-  std::vector<float> probabilities;  // of every example, by the model that never saw its capture
-  std::vector<std::size_t> rounds;   // by fold, where its loss was least
+  // Of every example, by models that never saw its capture: the mean over the repeats.
+  std::vector<float> probabilities;
+  std::vector<std::size_t> rounds;  // by fold, where its loss was least
 };
 
 struct TrainResult {
@@ -53,6 +55,7 @@ struct TrainResult {
   // Of every example, by models that never saw its capture; the thresholds were chosen on them.
   std::vector<float> held_back;
   Confusion weighted{kTrafficClassCount};  // of these verdicts, by the weights of training
+  Confusion mixes{kTrafficClassCount};     // the same of benign captures that were mixed
 };
 
 using Say = std::function<void(const std::string& line)>;

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "trained_models.h"
+#include "tests/unit/ml_detector/trained_models.h"
 
 namespace mlguard::ml_detector {
 namespace {

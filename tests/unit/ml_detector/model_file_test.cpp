@@ -10,7 +10,7 @@
 
 #include "base/files.h"
 #include "ml_detector/inputs.h"
-#include "trained_models.h"
+#include "tests/unit/ml_detector/trained_models.h"
 
 namespace mlguard::ml_detector {
 namespace {

@@ -1,4 +1,4 @@
-#include "trained_models.h"
+#include "tests/unit/ml_detector/trained_models.h"
 
 #include <cmath>
 #include <cstdlib>

@@ -7,7 +7,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "trained_models.h"
+#include "tests/unit/ml_detector/trained_models.h"
 
 namespace mlguard::ml_detector {
 namespace {
