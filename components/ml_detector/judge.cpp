@@ -13,9 +13,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A flood of this class from so many sources names none of them (policy.h).
+// A flood names its source only if that one sends much by itself: whom a few packets name is
+// chance, or malice (policy.h).
 constexpr const char* kFlood = "ddos";
-constexpr double kFloodSources = 50;
+constexpr double kFloodFlows = 50;  // in the window
+constexpr std::uint64_t kFloodPackets = 1'000;
 
 // Four digits behind the point; whole numbers as such.
 Json rounded(double value) {
@@ -30,8 +32,9 @@ Json reasons_of(const Verdict& verdict) {
   Json reasons = Json::array();
   for (std::size_t i = 0; i < verdict.reason_count; ++i) {
     const Reason& reason = verdict.reasons[i];
-    reasons.push_back(
-        {{"what", reason.what}, {"value", rounded(reason.value)}, {"limit", rounded(reason.limit)}});
+    reasons.push_back({{"what", reason.what},
+                       {"value", rounded(reason.value)},
+                       {"limit", rounded(reason.limit)}});
   }
   return reasons;
 }
@@ -103,7 +106,8 @@ Verdict Judge::model_verdict(const flow::FlowRecord& record, const Row& row) con
   verdict.evidence = is_proven(record) ? Evidence::proven : Evidence::forgeable;
   verdict.at_ns = record.last_ns();
   if (verdict.kind == kFlood && verdict.evidence == Evidence::forgeable) {
-    verdict.has_source = !(record.windows.destination.hosts >= kFloodSources);
+    verdict.has_source =
+        record.windows.source.flows >= kFloodFlows || record.forward().packets >= kFloodPackets;
   }
   return verdict;
 }
@@ -121,8 +125,7 @@ std::string Judge::detail_of(const Report& report, const Row& row) const {
     const Model& model = model_->model;
     detail["model"] = model.info().name + "@" + model.info().sha256.substr(0, 12);
     // Of one output, a margin speaks for the only attack there is.
-    const std::size_t output =
-        model.forest().outputs() == 1 ? 0 : row.judgement.nearest_attack;
+    const std::size_t output = model.forest().outputs() == 1 ? 0 : row.judgement.nearest_attack;
     Json features = Json::array();
     for (const Contribution& each : model_->explainer.top(row.inputs, output, kFeaturesTold)) {
       Json feature = {{"name", model.info().inputs[each.input]}, {"added", rounded(each.added)}};

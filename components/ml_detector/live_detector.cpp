@@ -63,6 +63,7 @@ class RunningDetector final : public LiveDetector {
   ~RunningDetector() override { stop(); }
 
   Status apply(const DetectorConfig& config) override;
+  void set_shared_allowlist(std::vector<Network> networks) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
   void connect(Send send) override;
   void stop() override;
@@ -111,6 +112,7 @@ class RunningDetector final : public LiveDetector {
   bool stopping_ = false;  // guarded by mutex_, as all below
   DetectorConfig config_;
   std::vector<Network> own_;
+  std::vector<Network> shared_allowlist_;
   std::vector<base::PipelineKey> keys_;
   std::unique_ptr<pipeline::FlowReceiver> receiver_;  // stays once it is there
   std::string rebind_to_;                             // empty: nobody asks
@@ -247,6 +249,8 @@ void RunningDetector::settings_changed() {
     limits = config_.fast_rules;
     settings = config_.policy;
     settings.own = own_;
+    settings.allowlist.insert(settings.allowlist.end(), shared_allowlist_.begin(),
+                              shared_allowlist_.end());
   }
   const std::lock_guard lock(judge_mutex_);
   judge_.set_limits(limits);
@@ -269,6 +273,14 @@ void RunningDetector::retry_model() {
                                       " does not judge: " + model.error().message;
   }
   if (model.ok()) use_model(std::move(*model));
+}
+
+void RunningDetector::set_shared_allowlist(std::vector<Network> networks) {
+  {
+    const std::lock_guard lock(mutex_);
+    shared_allowlist_ = std::move(networks);
+  }
+  settings_changed();
 }
 
 Status RunningDetector::set_keys(const std::vector<base::PipelineKey>& keys) {
@@ -337,8 +349,8 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
   if (delivery_) delivery_->wake();
 }
 
-// The oldest detections go, and of rules the newest: what is decided first is kept. Returns how many
-// are lost.
+// The oldest detections go, and of rules the newest: what is decided first is kept. Returns how
+// many are lost.
 std::size_t RunningDetector::trim_pending() {
   std::size_t lost = 0;
   if (pending_detections_.size() > kPendingMax) {

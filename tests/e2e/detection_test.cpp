@@ -60,6 +60,9 @@ class DetectionTest : public LiveServerTest {
  protected:
   void SetUp() override {
     start();
+    const auto faster = support::ml_guard(server_, {"config", "put", "global", "-"},
+                                          R"({"heartbeat":{"interval_s":1}})");
+    ASSERT_EQ(faster.exit.code, 0) << faster.err;
     const json config = {{"ingest", {{"endpoint", endpoint()}}},
                          {"rules", {{"per_minute_max", 10'000}}}};
     support::write_text(folder_ / "detector.json", config.dump());
@@ -70,9 +73,9 @@ class DetectionTest : public LiveServerTest {
   std::string endpoint() const { return "ipc://" + (folder_ / "pipe"); }
 
   void start_detector() {
-    detector_.emplace(
-        start_agent("ml-detector", "ml-detector",
-                    {"--config", folder_ / "detector.json", "--state", folder_ / "state"}));
+    detector_.emplace(start_agent("ml-detector", "ml-detector",
+                                  {"--config", folder_ / "detector.json", "--state",
+                                   folder_ / "state", "--models", folder_ / "none"}));
     const auto has_keys = [&] {
       return detector_->err().find("pipeline keys applied") != std::string::npos;
     };
@@ -82,9 +85,15 @@ class DetectionTest : public LiveServerTest {
   void kill_detector() {
     detector_->kill_now();
     support::ProcessOptions again;
-    again.arguments = {
-        support::binary("ml-detector"), "--endpoints", server_.endpoint(), "--credentials",
-        credential_path("ml-detector"), "--state",     folder_ / "state"};
+    again.arguments = {support::binary("ml-detector"),
+                       "--endpoints",
+                       server_.endpoint(),
+                       "--credentials",
+                       credential_path("ml-detector"),
+                       "--state",
+                       folder_ / "state",
+                       "--models",
+                       folder_ / "none"};
     detector_.emplace(support::Process::start(again));
   }
 
