@@ -21,9 +21,8 @@ const char* to_string(Group group) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"status", Group::look, "the server, its state and its components at a glance",
-       define_status},
-      {"health", Group::look, "how every component is, worst first", define_health},
+      {"status", Group::look, "everything at a glance", define_status},
+      {"health", Group::look, "of components, worst first", define_health, Line::shared},
       {"components", Group::look, "all registered components", define_components},
       {"component", Group::look, "everything about one, or its removal", define_component,
        Line::shared},
