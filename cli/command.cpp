@@ -27,6 +27,8 @@ const std::vector<Command>& commands() {
       {"components", Group::look, "all registered components", define_components},
       {"component", Group::look, "everything about one, or its removal", define_component,
        Line::shared},
+      {"flows", Group::look, "who talks most, as the sniffers see it", define_flows},
+      {"features", Group::look, "of the flows in a capture", define_features, Line::shared},
       {"detections", Group::look, "what the detectors found", define_detections},
       {"audit", Group::look, "who did what, and what was refused", define_audit},
       {"changes", Group::look, "every change of the state, in order", define_changes},

@@ -48,6 +48,8 @@ void define_components(CLI::App& app, Context& context);
 void define_component(CLI::App& app, Context& context);
 void define_config(CLI::App& app, Context& context);
 void define_rules(CLI::App& app, Context& context);
+void define_flows(CLI::App& app, Context& context);
+void define_features(CLI::App& app, Context& context);
 void define_detections(CLI::App& app, Context& context);
 void define_members(CLI::App& app, Context& context);
 void define_member(CLI::App& app, Context& context);
