@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 
-struct Options {
+struct FeaturesOptions {
   std::string capture;
   std::size_t limit = 50;
 };
@@ -93,7 +93,7 @@ class SnifferRun {
   std::size_t capacity_ = 0;
 };
 
-base::Status copy_records(Context& context, const Options& options, const char* format) {
+base::Status copy_records(Context& context, const FeaturesOptions& options, const char* format) {
   SnifferRun sniffer(options.capture, format);
   std::string line;
   while (context.out().good() && sniffer.next_line(line)) context.out() << line;
@@ -105,7 +105,7 @@ struct Row {
   std::vector<Cell> cells;
 };
 
-base::Status print_table(Context& context, const Options& options) {
+base::Status print_table(Context& context, const FeaturesOptions& options) {
   SnifferRun sniffer(options.capture, "jsonl");
   std::vector<Row> rows;
   std::string line;
@@ -141,7 +141,7 @@ base::Status print_table(Context& context, const Options& options) {
   return read;
 }
 
-base::Status run_features(Context& context, const Options& options) {
+base::Status run_features(Context& context, const FeaturesOptions& options) {
   if (context.json()) return copy_records(context, options, "jsonl");
   if (context.raw()) return copy_records(context, options, "csv");
   return print_table(context, options);
@@ -150,7 +150,7 @@ base::Status run_features(Context& context, const Options& options) {
 }  // namespace
 
 void define_features(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FeaturesOptions>();
   app.add_option("FILE", options->capture, "Capture (pcap or pcapng); - is standard input")
       ->required();
   app.add_option("-n,--limit", options->limit, "Flows in the table at the most, largest first")

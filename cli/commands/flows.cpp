@@ -21,7 +21,7 @@ constexpr std::chrono::seconds kRedrawInterval{2};
 // Clears the screen and begins at its top (ECMA-48: ED, CUP).
 constexpr const char* kClearScreen = "\x1b[2J\x1b[H";
 
-struct Options {
+struct FlowsOptions {
   std::vector<std::string> sniffers;  // empty: all
   std::size_t limit = 20;
   bool follow = false;
@@ -69,7 +69,7 @@ base::Status add_flows(Context& context, const std::string& sniffer, std::vector
   return {};
 }
 
-base::Result<std::vector<SeenFlow>> read_flows(Context& context, const Options& options) {
+base::Result<std::vector<SeenFlow>> read_flows(Context& context, const FlowsOptions& options) {
   std::vector<std::string> names = options.sniffers;
   if (names.empty()) {
     auto all = all_sniffers(context);
@@ -117,7 +117,7 @@ void print_flows(Context& context, const std::vector<SeenFlow>& flows) {
   context.print(table, "no flows: nothing went by of late, or no sniffer runs (ml-guard health)");
 }
 
-base::Status run_flows(Context& context, const Options& options) {
+base::Status run_flows(Context& context, const FlowsOptions& options) {
   while (true) {
     const auto flows = read_flows(context, options);
     if (!flows.ok()) return flows.error();
@@ -134,7 +134,7 @@ base::Status run_flows(Context& context, const Options& options) {
 }  // namespace
 
 void define_flows(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FlowsOptions>();
   app.add_option("SNIFFER", options->sniffers, "Only of these (default: of all)");
   app.add_option("-n,--limit", options->limit, "Flows at the most; a sniffer tells ten")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1'000}))

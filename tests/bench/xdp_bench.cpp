@@ -150,8 +150,8 @@ class ProgramBench {
       ours.push_back(measure(plane_->ingress_program(), verdict));
       empty.push_back(measure(bpf_program__fd(skeleton_->progs.empty), XDP_PASS));
     }
-    std::printf("%-30s %7u  %4.0f ns a packet; empty program %3.0f ns; ratio %4.1f\n",
-                what, count, median(ours), median(empty), median(ours) / median(empty));
+    std::printf("%-30s %7u  %4.0f ns a packet; empty program %3.0f ns; ratio %4.1f\n", what, count,
+                median(ours), median(empty), median(ours) / median(empty));
     std::fflush(stdout);
   }
 
