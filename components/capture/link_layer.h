@@ -7,7 +7,7 @@
 
 #include "bpf/packet.h"
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 
 // Links that are understood, by their number in capture files (LINKTYPE_* of tcpdump.org).
 enum class Link : int {
@@ -30,4 +30,4 @@ bool is_known(int link_type);
 mlg_parse_result parse_link(int link_type, const std::uint8_t* bytes, std::size_t size,
                             mlg_packet& packet);
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture

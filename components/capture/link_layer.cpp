@@ -1,9 +1,9 @@
-#include "sniffer/link_layer.h"
+#include "capture/link_layer.h"
 
 #include <algorithm>
 #include <array>
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 namespace {
 
 constexpr std::uint16_t kEtherIpv4 = 0x0800;
@@ -117,4 +117,4 @@ mlg_parse_result parse_link(int link_type, const std::uint8_t* bytes, std::size_
   return parse_bytes(link_type, {bytes, size}, packet);
 }
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 
 struct CapturedPacket {
   const std::uint8_t* bytes = nullptr;  // valid until the next call
@@ -35,4 +35,4 @@ class CaptureReader {
   virtual std::uint64_t size_bytes() const = 0;
 };
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture

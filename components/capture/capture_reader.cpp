@@ -1,4 +1,4 @@
-#include "sniffer/capture_reader.h"
+#include "capture/capture_reader.h"
 
 #include <pcap/pcap.h>
 #include <sys/stat.h>
@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/files.h"
-#include "sniffer/link_layer.h"
+#include "capture/link_layer.h"
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 namespace {
 
 using base::Error;
@@ -111,4 +111,4 @@ base::Result<std::unique_ptr<CaptureReader>> CaptureReader::open(const std::stri
   return std::unique_ptr<CaptureReader>(std::move(reader));
 }
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture

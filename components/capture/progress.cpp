@@ -1,11 +1,11 @@
-#include "sniffer/progress.h"
+#include "capture/progress.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 
 Progress::Progress()
     : terminal_(isatty(STDERR_FILENO) == 1),
@@ -45,4 +45,4 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture

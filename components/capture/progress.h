@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-namespace mlguard::sniffer {
+namespace mlguard::capture {
 
 inline constexpr std::chrono::milliseconds kProgressAfter{300};
 inline constexpr std::chrono::milliseconds kProgressInterval{100};
@@ -36,4 +36,4 @@ class Progress {
 // 1234567 as "1,234,567".
 std::string grouped(std::uint64_t number);
 
-}  // namespace mlguard::sniffer
+}  // namespace mlguard::capture
