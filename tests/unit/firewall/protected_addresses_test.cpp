@@ -58,14 +58,14 @@ TEST(ProtectedAddressesTest, EveryAddressThereIsCannotBeBlocked) {
 
 TEST(ProtectedAddressesTest, AWidePrefixNeedsAnOperator) {
   const ProtectedAddresses host = of_a_host();
-  for (const char* network : {"203.0.0.0/15", "2001:db9::/31"}) {
+  for (const char* network : {"203.0.0.0/15", "2001:dba::/31"}) {
     const Verdict refused = host.judge(net(network), Origin::detector);
     EXPECT_THAT(refused.pieces, IsEmpty()) << network;
     EXPECT_THAT(refused.why, HasSubstr("operator")) << network;
     EXPECT_EQ(host.judge(net(network), Origin::operator_).why, "") << network;
   }
   EXPECT_EQ(host.judge(net("203.0.0.0/16"), Origin::detector).why, "");
-  EXPECT_EQ(host.judge(net("2001:db9::/32"), Origin::detector).why, "");
+  EXPECT_EQ(host.judge(net("2001:dba::/32"), Origin::detector).why, "");
 }
 
 TEST(ProtectedAddressesTest, AWiderRuleBlocksWhatIsNotProtectedInIt) {
