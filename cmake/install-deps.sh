@@ -10,7 +10,7 @@ libsqlitecpp-dev libsqlite3-dev libcpp-httplib-dev libsodium-dev liblz4-dev
 libcli11-dev libgtest-dev libgmock-dev libevent-dev nlohmann-json3-dev libspdlog-dev
 libssl-dev zlib1g-dev libbrotli-dev libpcap-dev libbpf-dev bpftool tcpreplay
 protobuf-compiler libprotobuf-dev libnftables-dev nftables libzmq3-dev cppzmq-dev
-sqlite3 jq curl iproute2 procps faketime
+sqlite3 jq curl iproute2 iputils-ping procps faketime
 '
 
 missing=''
