@@ -40,7 +40,7 @@ class DryRunEnforcer final : public Enforcer {
     }
     return all;
   }
-  bool may_have_drifted() override { return false; }
+  Drifted drifted() override { return Drifted::no; }
   base::Status clear() override {
     held_.clear();
     return {};

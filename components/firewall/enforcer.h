@@ -17,11 +17,18 @@ namespace mlguard::firewall {
 
 // What the kernel holds, and what it dropped by it.
 struct HeldTarget {
-  Target target;  // Its end is the kernel's own, exact to kEndToleranceMs.
+  Target target;  // Its end is the kernel's own.
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
 };
-inline constexpr std::int64_t kEndToleranceMs = 250;
+// Ends that differ by less are the same: clocks are slewed, and a listing takes its time.
+inline constexpr std::int64_t kEndToleranceMs = 1'000;
+
+enum class Drifted {
+  no,
+  perhaps,  // There is no telling without a listing.
+  surely,   // Something was changed, of ours or beside it.
+};
 
 class Enforcer {
  public:
@@ -35,9 +42,8 @@ class Enforcer {
   // targets' times are relative to. Unblocking what is not there is no error.
   virtual base::Status change(const TargetChange& change, std::int64_t now_ms) = 0;
   virtual base::Result<std::vector<HeldTarget>> list(std::int64_t now_ms) = 0;
-  // Whether anybody else may have changed something since the last list(): cheap, and asked at
-  // every poll.
-  virtual bool may_have_drifted() = 0;
+  // Has anybody else changed something since the last list()? Cheap, and asked at every poll.
+  virtual Drifted drifted() = 0;
   // Takes everything of ours out of the kernel.
   virtual base::Status clear() = 0;
 };

@@ -114,7 +114,7 @@ class NftEnforcer final : public Enforcer {
   base::Result<bool> prepare() override;
   Status change(const TargetChange& change, std::int64_t now_ms) override;
   base::Result<std::vector<HeldTarget>> list(std::int64_t now_ms) override;
-  bool may_have_drifted() override;
+  Drifted drifted() override;
   Status clear() override;
 
  private:
@@ -253,9 +253,10 @@ base::Result<std::vector<HeldTarget>> NftEnforcer::list(std::int64_t now_ms) {
   return held;
 }
 
-bool NftEnforcer::may_have_drifted() {
+Drifted NftEnforcer::drifted() {
   const auto generation = link_.generation();
-  return !generation.ok() || *generation != generation_;
+  if (!generation.ok()) return Drifted::perhaps;
+  return *generation == generation_ ? Drifted::no : Drifted::surely;
 }
 
 Status NftEnforcer::clear() {

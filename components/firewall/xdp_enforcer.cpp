@@ -35,8 +35,8 @@ class PinnedEnforcer final : public XdpEnforcer {
   base::Result<bool> prepare() override;
   Status change(const TargetChange& change, std::int64_t now_ms) override;
   base::Result<std::vector<HeldTarget>> list(std::int64_t now_ms) override;
-  // The maps have no generation to compare: whoever asks must list.
-  bool may_have_drifted() override { return true; }
+  // The maps have no generation to compare: only a listing tells.
+  Drifted drifted() override { return Drifted::perhaps; }
   Status clear() override;
   void set_interfaces(std::vector<std::string> names) override { wanted_ = std::move(names); }
   const std::string& problem() const override { return problem_; }

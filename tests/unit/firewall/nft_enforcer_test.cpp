@@ -120,13 +120,13 @@ TEST_F(NftEnforcerTest, ANewProcessTakesOverWhatIsThere) {
 
 TEST_F(NftEnforcerTest, OwnChangesAreNoDrift) {
   (void)held();
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
   change({{{net("192.0.2.1"), kNeverMs}}, {}});
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
   change({{{net("10.0.0.0/8"), kNeverMs}}, {}});
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
   change({{}, {net("10.0.0.0/8")}});
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
 }
 
 TEST_F(NftEnforcerTest, WhateverOthersDoToTheTableIsSeenAndRepaired) {
@@ -136,10 +136,10 @@ TEST_F(NftEnforcerTest, WhateverOthersDoToTheTableIsSeenAndRepaired) {
         "nft flush chain inet ml_guard early; nft delete chain inet ml_guard early"}) {
     change({{{net("192.0.2.1"), kNeverMs}}, {}});
     (void)held();
-    ASSERT_FALSE(enforcer_->may_have_drifted());
+    ASSERT_EQ(enforcer_->drifted(), Drifted::no);
     const std::string before = ruleset();
     ASSERT_TRUE(run_shell(harm).exit.ok()) << harm;
-    EXPECT_TRUE(enforcer_->may_have_drifted()) << harm;
+    EXPECT_EQ(enforcer_->drifted(), Drifted::surely) << harm;
     const auto repaired = enforcer_->prepare();
     ASSERT_TRUE(repaired.ok()) << repaired.error().message;
     EXPECT_TRUE(*repaired) << harm;
@@ -153,9 +153,9 @@ TEST_F(NftEnforcerTest, AFlushedSetIsSeenAsDrift) {
   change({{{net("192.0.2.1"), kNeverMs}}, {}});
   (void)held();
   ASSERT_TRUE(run_shell("nft flush set inet ml_guard v4_32").exit.ok());
-  EXPECT_TRUE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::surely);
   EXPECT_THAT(held(), IsEmpty());
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
 }
 
 TEST_F(NftEnforcerTest, ManyElementsAreOneTransaction) {
@@ -166,7 +166,7 @@ TEST_F(NftEnforcerTest, ManyElementsAreOneTransaction) {
   }
   change(many);
   EXPECT_EQ(held().size(), many.block.size());
-  EXPECT_FALSE(enforcer_->may_have_drifted());
+  EXPECT_EQ(enforcer_->drifted(), Drifted::no);
 }
 
 TEST_F(NftEnforcerTest, WithoutItsTableAChangeIsAnErrorAndTheNextOneWorks) {

@@ -135,7 +135,7 @@ TEST(DryRunEnforcerTest, HoldsWhatItWouldHold) {
   ASSERT_TRUE(dry->change(first, kNow).ok());
   ASSERT_TRUE(dry->change({{}, {net("10.0.0.0/8")}}, kNow).ok());
   EXPECT_EQ(ends_of(*dry), (Ends{{"192.0.2.1", 60}}));
-  EXPECT_FALSE(dry->may_have_drifted());
+  EXPECT_EQ(dry->drifted(), Drifted::no);
 }
 
 }  // namespace
