@@ -101,6 +101,7 @@ bool Enforcement::list(std::int64_t now_ms) {
   }
   listed_ = std::move(*listed);
   unread_ = false;
+  ++listings_;
   held_.clear();
   held_.reserve(listed_.size());
   for (const HeldTarget& one : listed_) {

@@ -57,6 +57,7 @@ class Enforcement {
 
   // What was read back last is of the targets as they are.
   bool is_read_back() const { return in_step_ && !unread_; }
+  std::uint64_t listings() const { return listings_; }  // How often it was read back.
   bool holds(const Target& target) const;
   std::size_t held_count() const { return held_.size(); }
   // By network, since this process began; networks that dropped nothing are left out.
@@ -79,6 +80,7 @@ class Enforcement {
   bool unread_ = true;    // Something changed since the last listing.
   std::chrono::steady_clock::time_point may_list_at_;
   std::vector<HeldTarget> listed_;
+  std::uint64_t listings_ = 0;
   Targets held_;
   std::unordered_map<Network, Dropped, NetworkHash> seen_;  // The kernel's counts, last time.
   std::unordered_map<Network, Dropped, NetworkHash> dropped_;

@@ -21,6 +21,7 @@ namespace mlguard::firewall {
 struct NftOptions {
   std::string table = "ml_guard";  // 1 to 63 of a-z A-Z 0-9 _, no digit first
   int priority = -310;             // Of the chain: before raw (-300) and conntrack (-200).
+  bool operator==(const NftOptions&) const = default;
 };
 
 base::Result<std::unique_ptr<Enforcer>> make_nft_enforcer(const NftOptions& options);

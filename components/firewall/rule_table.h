@@ -60,6 +60,7 @@ class RuleTable {
   void set_protected(std::vector<ProtectedNetwork> networks);
   // Fewer than are held: the next full set is cut.
   void set_rules_max(std::size_t rules_max) { rules_max_ = rules_max; }
+  std::size_t rules_max() const { return rules_max_; }
   // Rules end whose time has come.
   void expire(std::int64_t now_ms);
   // When expire() has something to do next; kNeverMs: not at all.
