@@ -65,6 +65,7 @@ void define_restore(CLI::App& app, Context& context);
 void define_verify(CLI::App& app, Context& context);
 void define_bench(CLI::App& app, Context& context);
 void define_completion(CLI::App& app, Context& context);
+void define_lab(CLI::App& app, Context& context);
 void define_version(CLI::App& app, Context& context);
 void define_api(CLI::App& app, Context& context);
 void define_help(CLI::App& app, Context& context);
