@@ -112,6 +112,15 @@ Outcome run(const CommandContext& context, const RecordApplied& command) {
       !digest.ok()) {
     return digest.error();
   }
+  if (auto note = check_text(applied.note, base::kCommentCharsMax, "the note", "invalid_note");
+      !note.ok()) {
+    return note.error();
+  }
+  // An agent found and repaired what somebody did to it: that is for the audit trail.
+  if (!applied.note.empty()) {
+    add_audit(context, applied.resource + ".repaired", "components/" + applied.component,
+              applied.note);
+  }
   {
     Query query = context.db.query(
         "SELECT revision, digest FROM applied WHERE component = ? AND resource = ? AND deleted = "
@@ -119,7 +128,11 @@ Outcome run(const CommandContext& context, const RecordApplied& command) {
     query.bind_all(applied.component, applied.resource);
     if (query.step() && query.unsigned_integer(0) == applied.revision &&
         query.bytes(1) == applied.digest) {
-      return CommandOutcome{};
+      if (applied.note.empty()) return CommandOutcome{};
+      return CommandOutcome{"applied/" + applied.component,
+                            applied.component + " repaired its " + applied.resource,
+                            0,
+                            {}};
     }
   }
   put_row(context, TableId::applied, applied.component, applied.resource, applied.revision,

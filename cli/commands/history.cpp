@@ -25,7 +25,7 @@ constexpr std::size_t kIdShown = 8;
 // one revision, and the next page begins behind that.
 constexpr std::size_t kFollowRows = base::kDetectionsPerWriteMax;
 
-struct Options {
+struct HistoryOptions {
   std::size_t limit = 30;
   std::uint64_t after = 0;
   bool follow = false;
@@ -36,7 +36,7 @@ struct Options {
   std::string id;
 };
 
-void add_limit(CLI::App& app, const std::shared_ptr<Options>& options) {
+void add_limit(CLI::App& app, const std::shared_ptr<HistoryOptions>& options) {
   app.add_option("-n,--limit", options->limit, "At most so many (default: 30)")->type_name("N");
 }
 
@@ -98,7 +98,7 @@ Table detection_table(const Context& context, const std::vector<TextRow>& rows) 
   return table;
 }
 
-base::Result<std::string> detections_target(const Options& options, std::uint64_t after) {
+base::Result<std::string> detections_target(const HistoryOptions& options, std::uint64_t after) {
   const std::size_t limit = options.follow && after > 0 ? kFollowRows : options.limit;
   std::string target = "/v1/detections?limit=" + std::to_string(limit);
   if (after > 0) target += "&after=" + std::to_string(after);
@@ -113,7 +113,7 @@ base::Result<std::string> detections_target(const Options& options, std::uint64_
   return target;
 }
 
-base::Status run_detections(Context& context, const Options& options) {
+base::Status run_detections(Context& context, const HistoryOptions& options) {
   std::uint64_t after = options.after;
   PageWriter writer(context, "detections",
                     "no detections: nothing suspicious was seen, or no ml-detector runs yet");
@@ -234,7 +234,7 @@ Table audit_table(const Context& context, const std::vector<TextRow>& rows) {
   return table;
 }
 
-base::Status run_audit(Context& context, const Options& options) {
+base::Status run_audit(Context& context, const HistoryOptions& options) {
   std::string target = "/v1/audit?limit=" + std::to_string(options.limit);
   if (options.after > 0) target += "&after=" + std::to_string(options.after);
   auto answer = context.get(target);
@@ -269,7 +269,7 @@ Table change_table(const Context& context, const std::vector<TextRow>& rows) {
 
 // The newest `limit` changes begin behind this revision: every change has a revision of its own. Of
 // one resource, nobody knows where the newest begin: those come from the oldest on.
-base::Result<std::uint64_t> first_after(Context& context, const Options& options) {
+base::Result<std::uint64_t> first_after(Context& context, const HistoryOptions& options) {
   auto status = context.get("/status");
   if (!status.ok()) return status.error();
   const std::uint64_t revision = to_number(field_of(*status, "revision"));
@@ -285,7 +285,7 @@ std::string wait_parameter(const Context& context) {
   return std::to_string(std::min(kLongPollMsMax, half_ms)) + "ms";
 }
 
-base::Status run_changes(Context& context, const Options& options) {
+base::Status run_changes(Context& context, const HistoryOptions& options) {
   std::uint64_t after = options.after;
   if (after == 0) {
     auto from = first_after(context, options);
@@ -318,7 +318,7 @@ base::Status run_changes(Context& context, const Options& options) {
 }  // namespace
 
 void define_detections(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--kind", options->kind, "Only this kind: portscan, ddos, ...")->type_name("KIND");
   app.add_option("--source", options->source, "Only from this address")->type_name("IP");
@@ -341,7 +341,7 @@ void define_detections(CLI::App& app, Context& context) {
 }
 
 void define_audit(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--before", options->after, "Go on below this id")->type_name("ID");
   set_examples(app, {"audit", "audit -n 100 -o json"});
@@ -349,7 +349,7 @@ void define_audit(CLI::App& app, Context& context) {
 }
 
 void define_changes(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--after", options->after,
                  "Behind this revision (default: the newest; with --resource, the oldest)")

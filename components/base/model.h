@@ -100,6 +100,7 @@ struct Applied {
   std::uint64_t revision = 0;
   std::string digest;
   std::int64_t applied_at_ms = 0;
+  std::string note = {};  // Of a report: goes into the audit trail. Not kept with the rest.
 };
 
 struct Token {

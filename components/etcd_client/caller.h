@@ -77,6 +77,7 @@ class Caller {
   void cancel();
   // The endpoint that answered last.
   wire::Endpoint endpoint() const { return endpoints_.last_answered()->pool.endpoint(); }
+  std::vector<std::string> endpoints() const { return endpoints_.texts(); }
   // What it said in its last handshake.
   std::optional<wire::HandshakeWelcome> welcome() const {
     return endpoints_.last_answered()->session.welcome();

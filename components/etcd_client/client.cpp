@@ -242,6 +242,7 @@ class ClientImpl final : public Client {
   const std::string& credential_name() const override { return name_; }
   base::Role role() const override { return role_; }
   std::string endpoint() const override { return caller_.endpoint().text(); }
+  std::vector<std::string> endpoints() const override { return caller_.endpoints(); }
 
  private:
   static std::string config_target(std::string_view component) {

@@ -170,12 +170,18 @@ TargetPtr EndpointSet::last_answered() const {
 }
 
 std::string EndpointSet::text() const {
-  const std::lock_guard lock(mutex_);
   std::string list;
-  for (const TargetPtr& target : all()) {
+  for (const std::string& one : texts()) {
     if (!list.empty()) list += ", ";
-    list += target->text();
+    list += one;
   }
+  return list;
+}
+
+std::vector<std::string> EndpointSet::texts() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> list;
+  for (const TargetPtr& target : all()) list.push_back(target->text());
   return list;
 }
 

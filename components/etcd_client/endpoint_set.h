@@ -85,6 +85,8 @@ class EndpointSet {
   TargetPtr last_answered() const;
   // "a:1, b:2"
   std::string text() const;
+  // The same as a list.
+  std::vector<std::string> texts() const;
 
  private:
   std::vector<TargetPtr> all() const;

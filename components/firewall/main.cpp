@@ -1,16 +1,14 @@
-#include "agent/component_main.h"
+#include <string>
+#include <vector>
+
 #include "base/embedded.h"
-#include "firewall/config_schema.h"
+#include "firewall/live_mode.h"
 
 namespace mlguard::base {
 extern const std::vector<EmbeddedFile> kFirewallDefaultConfig;
 }  // namespace mlguard::base
 
 int main(int argc, char** argv) {
-  mlguard::agent::ComponentSpec spec;
-  spec.role = mlguard::base::Role::firewall;
-  spec.about = "firewall: enforces the blocking rules of the control plane on this host.";
-  spec.default_config = mlguard::base::kFirewallDefaultConfig.front().content;
-  spec.schema = mlguard::firewall::config_schema();
-  return mlguard::agent::run_component(argc, argv, spec);
+  const std::string config(mlguard::base::kFirewallDefaultConfig.front().content);
+  return mlguard::firewall::run_live_mode(argc, argv, config);
 }

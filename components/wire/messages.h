@@ -116,8 +116,8 @@ std::string encode_detections(const std::vector<base::Detection>& detections,
                               const std::vector<std::uint64_t>& revisions);
 base::Result<std::vector<base::Detection>> decode_detections(std::string_view json);
 
-// POST /v1/applied {"component","resource","revision","digest"}; resource is config, global or
-// rules.
+// POST /v1/applied {"component","resource","revision","digest","note"}; resource is config, global
+// or rules. "note", which may be absent, is what the audit trail should know of.
 std::string encode(const base::Applied& applied);
 base::Result<base::Applied> decode_applied(std::string_view json);
 

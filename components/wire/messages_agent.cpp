@@ -183,10 +183,12 @@ base::Result<HeartbeatReply> decode_heartbeat_reply(std::string_view text) {
 // ---- Applied -------------------------------------------------------------------------------
 
 std::string encode(const base::Applied& applied) {
-  return dump({{"component", applied.component},
+  Json json = {{"component", applied.component},
                {"resource", applied.resource},
                {"revision", applied.revision},
-               {"digest", applied.digest}});
+               {"digest", applied.digest}};
+  put_text(json, "note", applied.note);
+  return dump(json);
 }
 
 base::Result<base::Applied> decode_applied(std::string_view text) {
@@ -197,6 +199,7 @@ base::Result<base::Applied> decode_applied(std::string_view text) {
   root.text("resource", applied.resource, {1, kNameCharsMax}, Presence::required);
   root.whole("revision", applied.revision, Presence::required);
   root.text("digest", applied.digest, {0, kDigestCharsMax}, Presence::optional);
+  root.text("note", applied.note, {0, base::kCommentCharsMax}, Presence::optional);
   if (applied.resource != "config" && applied.resource != "global" && applied.resource != "rules") {
     root.fail("resource", "must be config, global or rules");
   }

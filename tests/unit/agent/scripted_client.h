@@ -129,6 +129,7 @@ class ScriptedClient final : public etcd_client::Client {
   const std::string& credential_name() const override { return name_; }
   base::Role role() const override { return base::Role::sniffer; }
   std::string endpoint() const override { return "here:1"; }
+  std::vector<std::string> endpoints() const override { return {endpoint()}; }
 
  private:
   static base::Error unused() { return {base::ErrorCode::unsupported, "not in this test"}; }

@@ -170,6 +170,8 @@ class Client {
   virtual base::Role role() const = 0;
   // The endpoint that answered last.
   virtual std::string endpoint() const = 0;
+  // All that are known now: the configured ones and the cluster's members.
+  virtual std::vector<std::string> endpoints() const = 0;
 };
 
 }  // namespace mlguard::etcd_client

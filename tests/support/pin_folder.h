@@ -1,4 +1,5 @@
-// A pin folder of its own for one test, removed with everything that is pinned in it.
+// A pin folder of its own for one test, removed with everything that is pinned in it. Nothing is
+// there before something is pinned.
 #pragma once
 
 #include <unistd.h>
@@ -7,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace mlguard::xdp {
+namespace mlguard::support {
 
 class PinFolder {
  public:
@@ -31,4 +32,4 @@ class PinFolder {
   std::string path_;
 };
 
-}  // namespace mlguard::xdp
+}  // namespace mlguard::support

@@ -1,0 +1,290 @@
+#include "firewall/nft_enforcer.h"
+
+#include <arpa/inet.h>
+#include <nftables/libnftables.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "firewall/nft_link.h"
+
+namespace mlguard::firewall {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Status;
+
+constexpr const char* kChain = "early";
+constexpr std::size_t kSetElementsMax = 1'048'576;
+constexpr std::size_t kTableCharsMax = 63;
+constexpr std::size_t kIpv4Bytes = 4;
+constexpr std::size_t kMappedBytes = kMappedBits / 8;
+
+// The prefixes of one length are in one set.
+struct Kind {
+  bool four = true;
+  unsigned bits = 0;  // As written: 32 and 128 are single addresses.
+  auto operator<=>(const Kind&) const = default;
+
+  std::string set() const { return (four ? "v4_" : "v6_") + std::to_string(bits); }
+  bool whole() const { return bits == (four ? 32U : 128U); }
+};
+
+Kind kind_of(const Network& network) { return {is_ipv4(network), written_bits(network)}; }
+
+// "v4_24"; nothing for a set that is not ours.
+std::optional<Kind> kind_of_set(std::string_view name) {
+  Kind kind;
+  if (name.substr(0, 3) != "v4_" && name.substr(0, 3) != "v6_") return std::nullopt;
+  kind.four = name[1] == '4';
+  const auto [at, failure] = std::from_chars(name.data() + 3, name.data() + name.size(), kind.bits);
+  if (failure != std::errc() || at != name.data() + name.size()) return std::nullopt;
+  if (kind.bits > (kind.four ? 32U : 128U)) return std::nullopt;
+  return kind;
+}
+
+std::string mask_text(const Kind& kind) {
+  Network ones;
+  ones.address.fill(0xff);
+  const Network mask = shortened(ones, kind.four ? kind.bits + kMappedBits : kind.bits);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(kind.four ? AF_INET : AF_INET6, mask.address.data() + (kind.four ? kMappedBytes : 0),
+            text.data(), text.size());
+  return text.data();
+}
+
+std::string key_of(const Network& network) {
+  const std::size_t skip = is_ipv4(network) ? kMappedBytes : 0;
+  return {reinterpret_cast<const char*>(network.address.data()) + skip, kAddressBytes - skip};
+}
+
+std::optional<Network> network_of(const Kind& kind, const std::string& key) {
+  if (key.size() != (kind.four ? kIpv4Bytes : kAddressBytes)) return std::nullopt;
+  Network network;
+  network.bits = static_cast<std::uint8_t>(kind.four ? kind.bits + kMappedBits : kind.bits);
+  if (kind.four) network.address[10] = network.address[11] = 0xff;
+  std::memcpy(network.address.data() + (kind.four ? kMappedBytes : 0), key.data(), key.size());
+  return network;
+}
+
+// libnftables; every call is one transaction.
+class Nft {
+ public:
+  Nft() : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
+    if (context_ == nullptr) return;
+    nft_ctx_buffer_output(context_);
+    nft_ctx_buffer_error(context_);
+  }
+  ~Nft() {
+    if (context_ != nullptr) nft_ctx_free(context_);
+  }
+  Nft(const Nft&) = delete;
+  Nft& operator=(const Nft&) = delete;
+
+  Status run(const std::string& commands) {
+    if (context_ == nullptr) return Error(ErrorCode::resource_exhausted, "no memory for nftables");
+    if (nft_run_cmd_from_buffer(context_, commands.c_str()) == 0) return {};
+    const std::string said = nft_ctx_get_error_buffer(context_);
+    const std::string what = "nftables refused: " + said.substr(0, said.find('\n'));
+    if (said.find("not permitted") != std::string::npos) {
+      return Error(ErrorCode::permission_denied, "missing_capability",
+                   what +
+                       ": run as root, or give the binary its capability with "
+                       "'setcap cap_net_admin+ep'");
+    }
+    return Error(ErrorCode::io, "kernel", what);
+  }
+
+ private:
+  nft_ctx* context_;
+};
+
+class NftEnforcer final : public Enforcer {
+ public:
+  NftEnforcer(NftOptions options, NftLink link)
+      : options_(std::move(options)), link_(std::move(link)) {}
+
+  const char* name() const override { return "nftables"; }
+  base::Result<bool> prepare() override;
+  Status change(const TargetChange& change, std::int64_t now_ms) override;
+  base::Result<std::vector<HeldTarget>> list(std::int64_t now_ms) override;
+  Drifted drifted() override;
+  Status clear() override;
+
+ private:
+  Status build();
+  std::string commands() const;
+  base::Result<bool> is_whole();
+
+  const NftOptions options_;
+  NftLink link_;
+  Nft nft_;
+  std::set<Kind> kinds_;
+  std::vector<std::uint64_t> handles_;  // Of our rules, as they were made.
+  bool built_ = false;
+  std::uint32_t generation_ = 0;  // Up to here all changes are ours, or were looked at.
+};
+
+// Idempotent: what is there already stays, with its elements; the rules are made anew.
+std::string NftEnforcer::commands() const {
+  const std::string table = "inet " + options_.table;
+  const std::string chain = table + " " + kChain;
+  std::string text = "add table " + table + "\nadd chain " + chain + "\nflush chain " + chain +
+                     "\ndelete chain " + chain + "\nadd chain " + chain +
+                     " { type filter hook prerouting priority " +
+                     std::to_string(options_.priority) + "; policy accept; }\n";
+  for (const Kind& kind : kinds_) {
+    const std::string family = kind.four ? "ip" : "ip6";
+    text += "add set " + table + " " + kind.set() + " { type ipv" + (kind.four ? "4" : "6") +
+            "_addr; size " + std::to_string(kSetElementsMax) + "; flags timeout; counter; }\n";
+    text += "add rule " + chain + " " + family + " saddr " +
+            (kind.whole() ? "" : "& " + mask_text(kind) + " ") + "@" + kind.set() + " drop\n";
+  }
+  return text;
+}
+
+Status NftEnforcer::build() {
+  const Status made = nft_.run(commands());
+  if (!made.ok()) return made;
+  auto handles = link_.rule_handles(options_.table, kChain);
+  if (!handles.ok()) return handles.error();
+  handles_ = std::move(*handles);
+  built_ = true;
+  const auto generation = link_.generation();
+  if (!generation.ok()) return generation.error();
+  generation_ = *generation;
+  return {};
+}
+
+base::Result<bool> NftEnforcer::is_whole() {
+  const auto sets = link_.sets(options_.table);
+  if (!sets.ok()) return sets.error();
+  for (const Kind& kind : kinds_) {
+    if (std::find(sets->begin(), sets->end(), kind.set()) == sets->end()) return false;
+  }
+  const auto handles = link_.rule_handles(options_.table, kChain);
+  if (!handles.ok()) return handles.error();
+  return *handles == handles_;
+}
+
+base::Result<bool> NftEnforcer::prepare() {
+  if (built_) {
+    const auto whole = is_whole();
+    if (!whole.ok()) return whole;
+    if (*whole) return false;
+  } else {
+    const auto sets = link_.sets(options_.table);
+    if (!sets.ok()) return sets.error();
+    kinds_ = {{true, 32}, {false, 128}};
+    for (const std::string& set : *sets) {
+      if (const auto kind = kind_of_set(set)) kinds_.insert(*kind);
+    }
+  }
+  const bool was_there = built_;
+  const Status made = build();
+  if (!made.ok()) return made.error();
+  return was_there;
+}
+
+Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
+  std::vector<NftElement> add;
+  std::vector<NftElement> remove;
+  std::set<Kind> kinds = kinds_;
+  for (const Target& target : change.block) {
+    const Kind kind = kind_of(target.network);
+    kinds.insert(kind);
+    NftElement element;
+    element.set = kind.set();
+    element.key = key_of(target.network);
+    if (target.expires_at_ms != kNeverMs) {
+      element.timeout_ms =
+          static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
+    }
+    add.push_back(std::move(element));
+  }
+  for (const Network& network : change.unblock) {
+    const Kind kind = kind_of(network);
+    if (kinds.count(kind) == 0) continue;
+    remove.push_back({kind.set(), key_of(network)});
+  }
+  if (kinds != kinds_) {
+    kinds_ = std::move(kinds);
+    const Status made = build();
+    if (!made.ok()) return made;
+  }
+  // Elements of one set travel together.
+  const auto by_set = [](const NftElement& a, const NftElement& b) { return a.set < b.set; };
+  std::sort(add.begin(), add.end(), by_set);
+  std::sort(remove.begin(), remove.end(), by_set);
+  const Status changed = link_.change(options_.table, add, remove);
+  // Our own transaction; one of another's in between makes the numbers differ.
+  if (changed.ok() && !(add.empty() && remove.empty())) ++generation_;
+  return changed;
+}
+
+base::Result<std::vector<HeldTarget>> NftEnforcer::list(std::int64_t now_ms) {
+  const auto generation = link_.generation();
+  if (!generation.ok()) return generation.error();
+  std::vector<HeldTarget> held;
+  for (const Kind& kind : kinds_) {
+    const auto elements = link_.list(options_.table, kind.set());
+    if (!elements.ok() && elements.error().code == ErrorCode::not_found) continue;
+    if (!elements.ok()) return elements.error();
+    for (const NftElement& element : *elements) {
+      const auto network = network_of(kind, element.key);
+      if (!network) continue;
+      HeldTarget one;
+      one.target.network = *network;
+      if (element.timeout_ms != 0) {
+        one.target.expires_at_ms = now_ms + static_cast<std::int64_t>(element.timeout_ms);
+      }
+      one.packets = element.packets;
+      one.bytes = element.bytes;
+      held.push_back(one);
+    }
+  }
+  generation_ = *generation;
+  return held;
+}
+
+Drifted NftEnforcer::drifted() {
+  const auto generation = link_.generation();
+  if (!generation.ok()) return Drifted::perhaps;
+  return *generation == generation_ ? Drifted::no : Drifted::surely;
+}
+
+Status NftEnforcer::clear() {
+  built_ = false;
+  const std::string table = "inet " + options_.table;
+  return nft_.run("add table " + table + "\ndelete table " + table + "\n");
+}
+
+}  // namespace
+
+Status check_nft_table(const std::string& name) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  const auto fits = [&](char c) { return letter(c) || (c >= '0' && c <= '9'); };
+  const bool good = !name.empty() && name.size() <= kTableCharsMax && letter(name.front()) &&
+                    std::all_of(name.begin(), name.end(), fits);
+  if (good) return {};
+  return Error(ErrorCode::invalid_argument, "invalid_table",
+               "nftables.table must be 1 to 63 of a-z A-Z 0-9 _, and begin with no digit");
+}
+
+base::Result<std::unique_ptr<Enforcer>> make_nft_enforcer(const NftOptions& options) {
+  const Status named = check_nft_table(options.table);
+  if (!named.ok()) return named.error();
+  auto link = NftLink::open();
+  if (!link.ok()) return link.error();
+  return std::unique_ptr<Enforcer>(std::make_unique<NftEnforcer>(options, std::move(*link)));
+}
+
+}  // namespace mlguard::firewall

@@ -1,0 +1,60 @@
+// NftLink: the elements of nftables sets, over the kernel's own protocol (nfnetlink), because
+// libnftables takes 6 s and 600 MB to list 300,000 of them (docs/decisions/0005-nft-elements.md).
+// What a table is made of is libnftables' business (nft_enforcer.h).
+//
+// Sets here hold addresses (4 or 16 bytes) with a timeout each and a counter. One thread at a time.
+// Errors: permission_denied, not_found (no such table or set), io.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace mlguard::firewall {
+
+struct NftElement {
+  std::string set;
+  std::string key;               // The address's bytes.
+  std::uint64_t timeout_ms = 0;  // 0: never.
+  std::uint64_t packets = 0;     // Of listings only, as the next.
+  std::uint64_t bytes = 0;
+};
+
+class NftLink {
+ public:
+  static base::Result<NftLink> open();
+
+  // One transaction. Elements to add that are there already get the new timeout and lose their
+  // count; those to remove need not be there.
+  base::Status change(const std::string& table, const std::vector<NftElement>& add,
+                      const std::vector<NftElement>& remove);
+  // The remaining timeouts.
+  base::Result<std::vector<NftElement>> list(const std::string& table, const std::string& set);
+  // Empty when there is no such table.
+  base::Result<std::vector<std::string>> sets(const std::string& table);
+  // What tells whether a chain is still the one that it was. Empty when there is none.
+  base::Result<std::vector<std::uint64_t>> rule_handles(const std::string& table,
+                                                        const std::string& chain);
+  // Counts the transactions of this network namespace, whoever makes them.
+  base::Result<std::uint32_t> generation();
+
+ private:
+  explicit NftLink(base::UniqueFd socket) : socket_(std::move(socket)) {}
+  base::Status send(const std::string& bytes);
+  // Calls `each` for the messages of the answer to what was sent as `first` to `last`.
+  template <class Each>
+  base::Status receive(std::uint32_t first, std::uint32_t last, const Each& each);
+  template <class Each>
+  base::Status ask(std::uint16_t type, std::uint16_t flags, const std::string& attributes,
+                   const Each& each);
+
+  base::UniqueFd socket_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace mlguard::firewall

@@ -1,0 +1,86 @@
+#include "firewall/protected_addresses.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mlguard::firewall {
+namespace {
+
+// REQUIRES: a network that parses.
+ProtectedNetwork built_in(const char* text, const char* why) {
+  return {parse_network(text).value(), why};
+}
+
+const std::vector<ProtectedNetwork>& built_ins() {
+  static const std::vector<ProtectedNetwork> all = {
+      built_in("127.0.0.0/8", "loopback"),     built_in("::1", "loopback"),
+      built_in("0.0.0.0/8", "unspecified"),    built_in("::", "unspecified"),
+      built_in("224.0.0.0/4", "multicast"),    built_in("ff00::/8", "multicast"),
+      built_in("255.255.255.255", "broadcast")};
+  return all;
+}
+
+bool is_too_wide_for_detectors(const Network& network) {
+  const unsigned least = is_ipv4(network) ? kDetectorBitsMinIpv4 : kDetectorBitsMinIpv6;
+  return written_bits(network) < least;
+}
+
+Verdict refused(std::string why) { return {{}, std::move(why)}; }
+
+std::string is_text(const ProtectedNetwork& one) { return to_text(one.network) + " is " + one.why; }
+
+}  // namespace
+
+ProtectedAddresses::ProtectedAddresses(std::vector<ProtectedNetwork> given)
+    : sorted_(std::move(given)) {
+  sorted_.insert(sorted_.begin(), built_ins().begin(), built_ins().end());
+  const auto before = [](const auto& a, const auto& b) { return a.network < b.network; };
+  // Of two reasons for one network the first given stays.
+  std::stable_sort(sorted_.begin(), sorted_.end(), before);
+  const auto same = [](const auto& a, const auto& b) { return a.network == b.network; };
+  sorted_.erase(std::unique(sorted_.begin(), sorted_.end(), same), sorted_.end());
+  places_.reserve(sorted_.size());
+  for (std::size_t i = 0; i < sorted_.size(); ++i) {
+    places_[sorted_[i].network] = i;
+    lengths_.set(sorted_[i].network.bits);
+  }
+}
+
+const ProtectedNetwork* ProtectedAddresses::around(const Network& network) const {
+  for (unsigned bits = 0; bits <= network.bits; ++bits) {
+    if (!lengths_.test(bits)) continue;
+    const auto found = places_.find(shortened(network, bits));
+    if (found != places_.end()) return &sorted_[found->second];
+  }
+  return nullptr;
+}
+
+std::vector<ProtectedNetwork> ProtectedAddresses::inside(const Network& network) const {
+  std::vector<ProtectedNetwork> found;
+  auto at = std::lower_bound(sorted_.begin(), sorted_.end(), network,
+                             [](const auto& a, const Network& b) { return a.network < b; });
+  for (; at != sorted_.end() && contains(network, at->network); ++at) found.push_back(*at);
+  return found;
+}
+
+Verdict ProtectedAddresses::judge(const Network& network, Origin origin) const {
+  if (written_bits(network) == 0) {
+    return refused("it covers every address: that is no blocking rule");
+  }
+  if (const ProtectedNetwork* outer = around(network)) return refused(is_text(*outer));
+  if (origin == Origin::detector && is_too_wide_for_detectors(network)) {
+    return refused("a prefix as wide as /" + std::to_string(written_bits(network)) +
+                   " needs an operator's rule");
+  }
+  const std::vector<ProtectedNetwork> inner = inside(network);
+  if (inner.empty()) return {{network}, {}};
+  std::vector<Network> holes;
+  for (const ProtectedNetwork& one : inner) holes.push_back(one.network);
+  auto pieces = without(network, holes, kPiecesMax);
+  if (!pieces.ok()) return refused(pieces.error().message);
+  std::string why = is_text(inner.front());
+  if (inner.size() > 1) why += " (and " + std::to_string(inner.size() - 1) + " more)";
+  return {std::move(*pieces), std::move(why)};
+}
+
+}  // namespace mlguard::firewall
