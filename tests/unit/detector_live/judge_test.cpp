@@ -82,19 +82,35 @@ TEST(JudgeTest, WhatGoesOnIsToldAfterTheInterval) {
   EXPECT_GT(json::parse(due[0].detail)["flows"], 30);
 }
 
+// Attack and everyday flows in turn, more than one chunk of them; and with the rules, which leave the
+// model only some of each chunk.
 TEST(JudgeTest, TheModelJudgesAsItDoesAlone) {
-  const auto model = made_up_model();
-  Judge judge(no_rules(), {}, 1, kNow);
-  judge.set_model(model);
-  const std::vector<FlowRecord> records = pipeline::sample_records(1'000);
-  std::size_t accused = 0;
-  for (const FlowRecord& record : records) {
-    if (judgement_of(model->model, record).class_index != 0) ++accused;
+  auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v1.json");
+  ASSERT_TRUE(shipped.ok()) << shipped.error().message;
+  const auto model = std::make_shared<const LoadedModel>(std::move(*shipped));
+  std::vector<FlowRecord> records;
+  for (const FlowRecord& scan : scan_records(400)) {
+    records.push_back(scan);
+    records.push_back(conversation({7, 8, 50'000, 443}));
   }
-  ASSERT_GT(accused, 0U);
-  judge.look(records, kNow);
-  EXPECT_EQ(judge.counters().model_verdicts, accused);
-  EXPECT_EQ(judge.counters().flows, records.size());
+  for (const bool with_rules : {false, true}) {
+    FastRules rules(1);
+    Judge judge(with_rules ? FastRuleLimits{} : no_rules(), {}, 1, kNow);
+    judge.set_model(model);
+    std::size_t accused = 0;
+    std::size_t left = 0;
+    for (const FlowRecord& record : records) {
+      if (with_rules && rules.look(record)) continue;
+      ++left;
+      if (judgement_of(model->model, record).class_index != 0) ++accused;
+    }
+    ASSERT_GT(accused, 0U);
+    ASSERT_LT(accused, left);
+    judge.look(records, kNow);
+    EXPECT_EQ(judge.counters().model_verdicts, accused);
+    EXPECT_EQ(judge.counters().rule_verdicts, records.size() - left);
+    EXPECT_EQ(judge.counters().flows, records.size());
+  }
 }
 
 TEST(JudgeTest, AVerdictOfTheModelSaysWhichFeaturesSpokeForIt) {
