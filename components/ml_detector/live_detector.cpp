@@ -79,6 +79,7 @@ class RunningDetector final : public LiveDetector {
   base::Result<Loaded> load_model(const DetectorConfig& config);
   Status bind_or_rebind(const std::string& endpoint);
   Status first_bind(const std::string& endpoint);
+  void retry_listening();
   void rebind_if_asked();
   void use_model(Loaded model);
   void retry_model();
@@ -119,7 +120,8 @@ class RunningDetector final : public LiveDetector {
   std::optional<Status> rebound_;
   Send send_;
   std::unique_ptr<Delivery> delivery_;
-  std::string model_problem_;  // why the wanted model does not judge yet
+  std::string listen_problem_;  // why no flow can be taken yet
+  std::string model_problem_;   // why the wanted model does not judge yet
   std::string queue_problem_;
   std::uint64_t reports_lost_ = 0;
 
@@ -172,10 +174,15 @@ Status RunningDetector::apply(const DetectorConfig& config) {
                      " is refused, the old one stays: " + model.error().message};
   }
   const Status bound = bind_or_rebind(config.endpoint);
-  if (!bound.ok()) return bound;
   {
     const std::lock_guard lock(mutex_);
+    // Whoever holds the port at the start may let it go: it is tried again.
+    const bool wait_for_port =
+        !bound.ok() && !receiver_ && bound.error().code == ErrorCode::unavailable;
+    if (!bound.ok() && !wait_for_port) return bound;
+    listen_problem_ = bound.ok() ? std::string() : bound.error().message;
     config_ = config;
+    if (!timing_.joinable() && !stopping_) timing_ = std::thread([this] { look_after_time(); });
     model_problem_ = model.ok() ? std::string()
                                 : "the model " + config.model_sha256 +
                                       " does not judge yet: " + model.error().message;
@@ -193,7 +200,6 @@ Status RunningDetector::first_bind(const std::string& endpoint) {
   }
   receiver_ = std::move(*bound);
   taking_ = std::thread([this] { take_batches(); });
-  timing_ = std::thread([this] { look_after_time(); });
   base::log_info("taking flows", {{"endpoint", receiver_->endpoint()}});
   return {};
 }
@@ -225,6 +231,13 @@ void RunningDetector::rebind_if_asked() {
     rebound_ = std::move(done);
   }
   rebind_changed_.notify_all();
+}
+
+void RunningDetector::retry_listening() {
+  const std::lock_guard lock(mutex_);
+  if (listen_problem_.empty() || receiver_ || stopping_) return;
+  const Status bound = first_bind(config_.endpoint);
+  listen_problem_ = bound.ok() ? std::string() : bound.error().message;
 }
 
 void RunningDetector::use_model(Loaded model) {
@@ -391,6 +404,7 @@ void RunningDetector::look_after_time() {
       due = judge_.due(now());
     }
     store(due);
+    retry_listening();
     const auto at = steady_clock::now();
     if (at >= model_at) {
       retry_model();
@@ -451,6 +465,9 @@ std::string RunningDetector::detail() const {
 
 Status RunningDetector::health() const {
   const std::lock_guard lock(mutex_);
+  if (!listen_problem_.empty()) {
+    return Error{ErrorCode::unavailable, "not_listening", listen_problem_};
+  }
   if (!model_problem_.empty()) return Error{ErrorCode::unavailable, "no_model", model_problem_};
   if (!queue_problem_.empty()) return Error{ErrorCode::io, "queue", queue_problem_};
   return {};

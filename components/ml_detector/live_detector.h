@@ -41,7 +41,8 @@ class LiveDetector {
 
   // From now on, without losing a flow that has arrived. Errors, with nothing of it in force:
   // FlowReceiver::bind's and rebind's; a model that is refused, by its name (the old one judges
-  // on). A model that cannot be fetched now is fetched later, and health() says so.
+  // on). What may pass is tried again, and health() says so: a port that is taken at the start, a
+  // model that cannot be fetched now.
   virtual base::Status apply(const DetectorConfig& config) = 0;
   // Never blocked, besides the configuration's own allowlist.
   virtual void set_shared_allowlist(std::vector<Network> networks) = 0;

@@ -224,6 +224,23 @@ TEST_F(LiveDetectorTest, ItMovesToAnotherEndpointAndBackOffFromOneThatIsTaken) {
   send(scan(7));
 }
 
+TEST_F(LiveDetectorTest, APortThatIsTakenAtTheStartIsTriedAgain) {
+  const std::string endpoint = detector_->endpoint();  // held by this one
+  DetectorOptions options;
+  options.state_folder = folder_ / "second";
+  auto second = LiveDetector::create(options, clock_);
+  ASSERT_TRUE(second.ok());
+  config_.endpoint = endpoint;
+  ASSERT_TRUE((*second)->apply(config_).ok());
+  EXPECT_EQ((*second)->health().error().reason, "not_listening");
+  EXPECT_EQ((*second)->endpoint(), "");
+  detector_.reset();
+  detector_ = std::move(*second);
+  ASSERT_TRUE(detector_->set_keys({pipeline::pipeline_key(1)}).ok());
+  ASSERT_TRUE(wait_until([&] { return detector_->health().ok(); }));
+  send(scan());
+}
+
 TEST_F(LiveDetectorTest, AModelIsFetchedWhenTheControlPlaneHasIt) {
   const std::string text = model_file_text(trained_model(3, 6, 5, 3).xgboost, 3, 6);
   config_.model_sha256 = sha256_of(text);
