@@ -6,12 +6,13 @@
 #   client   10.77.1.20        ┴ 10.77.1.1 out [gateway] in 10.77.2.1 ┘
 #                                        10.77.0.10 mgmt ── 10.77.0.1, .2, .3 cp1, cp2, cp3
 #
-# Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs).
+# Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs),
+# MLGUARD_LAB_PREFIX (of the namespaces: two labs may stand side by side).
 set -euo pipefail
 
 bin=${MLGUARD_BIN:?}
 lab=${MLGUARD_LAB_DIR:-/var/tmp/ml-guard-lab}
-prefix=mlglab
+prefix=${MLGUARD_LAB_PREFIX:-mlglab}
 hosts=(cp1 cp2 cp3 gateway attacker client victim)
 endpoints=10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379
 pins=/sys/fs/bpf/$prefix
@@ -189,11 +190,11 @@ attacker_of() {
 
 milliseconds_since() { echo $((($(date +%s%N) - $1) / 1000000)); }
 
-# What the attacker sees, without asking any of ours. A flood does not keep pings from being answered.
-answered() { on attacker ping -q -n -c 1 -W 0.2 -I "$1" $victim >/dev/null; }
+# What the attacker sees, without asking any of ours.
+answered() { on attacker "$bin/ml-guard-lab-traffic" browse $victim --from "$1" --count 1 >/dev/null; }
 
 lab_attack() {
-  local kind=${1:-} from began attack blocked_after=
+  local kind=${1:-} from began asked attack blocked_after=
   is_up || fail "the lab is not up: ml-guard lab up"
   from=$(attacker_of "$kind")
   shift
@@ -203,16 +204,17 @@ lab_attack() {
   on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
   attack=$!
   while [ -z "$blocked_after" ]; do
-    answered "$from" || blocked_after=$(milliseconds_since "$began")
+    asked=$(milliseconds_since "$began")
+    answered "$from" || blocked_after=$asked
     # What was seen last may take a moment to become a rule.
     kill -0 $attack 2>/dev/null || [ "$(milliseconds_since "$began")" -lt 3000 ] || break
-    sleep 0.02
+    sleep 0.1
   done
   wait $attack || true
   if [ -z "$blocked_after" ]; then
     echo "not blocked"
   else
-    echo "blocked after $blocked_after ms"
+    echo "blocked $blocked_after ms after the attack began"
   fi
   if on client "$bin/ml-guard-lab-traffic" browse $victim --count 3 --rate 10 >/dev/null; then
     echo "the client 10.77.1.20 is served as before"
