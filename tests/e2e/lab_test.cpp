@@ -61,10 +61,10 @@ TEST_F(LabTest, EachAttackIsSeenBecomesARuleAndIsBlocked) {
     EXPECT_EQ(json_at(health.out, std::string("/components/") + name + "/status"), "healthy");
     EXPECT_EQ(json_at(health.out, std::string("/components/") + name + "/says"), "ok");
   }
-  expect_blocked("port-scan", "10.77.1.66");
+  expect_blocked("port-scan", "10.77.1.66", {"--count", "400"});
   expect_blocked("syn-flood", "10.77.1.67", {"--rate", "1000", "--seconds", "6"});
-  expect_blocked("brute-force", "10.77.1.68", {"--rate", "20", "--count", "44"});
-  expect_blocked("smb-sweep", "10.77.1.69", {"--count", "150"});
+  expect_blocked("brute-force", "10.77.1.68", {"--rate", "20", "--count", "36"});
+  expect_blocked("smb-sweep", "10.77.1.69", {"--count", "130"});
   EXPECT_EQ(rules().find("10.77.1.20"), std::string::npos) << "the client";
 
   // XDP drops them, nftables has them as well, and both are told.
