@@ -47,7 +47,9 @@ build: deps
 test: build
 	@cd build && $(CTEST) $(NOT_LABELS)
 
-evaluate: build
+evaluate: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target ml-detector
 	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --card docs/model-card.md
 
 soak: build

@@ -156,6 +156,37 @@ base::Result<std::string> unpacked(const std::string& archive, const std::string
   return folder;
 }
 
+Error absent(const Error& error) {
+  if (error.code != ErrorCode::not_found) return error;
+  return {ErrorCode::not_found, "data_absent", error.message};
+}
+
+// Where the captures of the split are.
+base::Result<std::string> captures_folder(const std::string& folder, std::string_view split,
+                                          Corpus& corpus) {
+  const std::string in_folder = folder + "/" + std::string(split);
+  if (std::filesystem::is_directory(in_folder)) return in_folder;
+  const std::string archive = folder + "/pcap-given.tar.xz";
+  auto sha256 = sha256_of(archive);
+  if (!sha256.ok()) return absent(sha256.error());
+  corpus.archive_sha256 = std::move(*sha256);
+  const auto captures = unpacked(archive, corpus.archive_sha256);
+  if (!captures.ok()) return captures.error();
+  return *captures + "/" + std::string(split);
+}
+
+void add_provenance(const std::vector<Row>& rows, std::string_view split,
+                    std::map<std::string, CorpusFile>& files) {
+  for (const Row& row : rows) {
+    const auto file = files.find(row[1]);
+    if (row[0] != split || file == files.end()) continue;
+    file->second.main_class = row[2];
+    file->second.repository = row[3];
+    file->second.commit = row[5];
+    file->second.sha256 = row[7];
+  }
+}
+
 }  // namespace
 
 std::string data_cache_folder() {
@@ -190,45 +221,36 @@ std::string_view label_of(const std::vector<LabelRule>& rules, const flow::FlowR
   return {};
 }
 
-base::Result<Corpus> open_corpus(const std::string& folder, Split split) {
-  const std::string archive = folder + "/pcap-given.tar.xz";
-  const std::string split_name = split == Split::train ? "train" : "eval";
+base::Result<Corpus> open_corpus(const std::string& folder, std::string_view split) {
   const auto labels = read_table(folder + "/labels.tsv", kLabelColumns);
+  if (!labels.ok()) return absent(labels.error());
   const auto provenance = read_table(folder + "/provenance.tsv", kProvenanceColumns);
-  for (const auto* table : {&labels, &provenance}) {
-    if (table->ok()) continue;
-    const Error& error = table->error();
-    if (error.code != ErrorCode::not_found) return error;
-    return Error{ErrorCode::not_found, "data_absent", error.message};
+  if (!provenance.ok() && provenance.error().code != ErrorCode::not_found) {
+    return provenance.error();
   }
   Corpus corpus;
-  const auto archive_sha256 = sha256_of(archive);
-  if (!archive_sha256.ok()) return archive_sha256.error();
-  corpus.archive_sha256 = *archive_sha256;
-  const auto labels_sha256 = sha256_of(folder + "/labels.tsv");
+  auto labels_sha256 = sha256_of(folder + "/labels.tsv");
   if (!labels_sha256.ok()) return labels_sha256.error();
-  corpus.labels_sha256 = *labels_sha256;
-  const auto captures = unpacked(archive, corpus.archive_sha256);
+  corpus.labels_sha256 = std::move(*labels_sha256);
+  const auto captures = captures_folder(folder, split, corpus);
   if (!captures.ok()) return captures.error();
   std::map<std::string, CorpusFile> files;
-  for (const Row& row : *provenance) {
-    if (row[0] != split_name) continue;
+  for (const Row& row : *labels) {
+    if (row[0] != split) continue;
     CorpusFile& file = files[row[1]];
     file.name = row[1];
-    file.path = *captures + "/" + split_name + "/" + row[1];
-    file.main_class = row[2];
-    file.repository = row[3];
-    file.commit = row[5];
-    file.sha256 = row[7];
-  }
-  for (const Row& row : *labels) {
-    const auto file = files.find(row[1]);
-    if (row[0] != split_name || file == files.end()) continue;
+    file.path = *captures + "/" + row[1];
+    if (file.main_class.empty()) file.main_class = row[6];
     auto rule = parse_label(row);
     if (!rule.ok()) return rule.error();
-    file->second.rules.push_back(std::move(*rule));
+    file.rules.push_back(std::move(*rule));
   }
+  if (provenance.ok()) add_provenance(*provenance, split, files);
   for (auto& [name, file] : files) corpus.files.push_back(std::move(file));
+  if (corpus.files.empty()) {
+    return Error{ErrorCode::not_found, "data_absent",
+                 folder + "/labels.tsv: no captures of the split " + std::string(split)};
+  }
   return corpus;
 }
 

@@ -1,6 +1,7 @@
 // Corpus: the labelled captures of a data folder (../shared/data; its README.md has the protocol):
-// pcap-given.tar.xz with train/ and eval/, labels.tsv, provenance.tsv. Captures are unpacked once
-// into a cache folder outside the project. Plain values; safe from any thread once made.
+// labels.tsv, provenance.tsv and the captures, in a folder for each split (train, eval) or in
+// pcap-given.tar.xz, which is unpacked once into a cache folder outside the project. Plain values;
+// safe from any thread once made.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +34,8 @@ std::string_view label_of(const std::vector<LabelRule>& rules, const flow::FlowR
 // Error: corrupt, naming the line.
 base::Result<LabelRule> parse_label(const std::vector<std::string>& columns);
 
-enum class Split { train, eval };
+inline constexpr std::string_view kTrainSplit = "train";
+inline constexpr std::string_view kEvalSplit = "eval";
 
 struct CorpusFile {
   std::string name;  // without folder
@@ -48,12 +50,13 @@ struct CorpusFile {
 struct Corpus {
   std::vector<CorpusFile> files;  // by name
   std::string labels_sha256;
-  std::string archive_sha256;
+  std::string archive_sha256;  // empty: the captures lie in folders
 };
 
-// Errors: not_found / "data_absent" when there is no such folder or it is not complete; corrupt
-// when a table cannot be read; io when the archive cannot be unpacked (by tar).
-base::Result<Corpus> open_corpus(const std::string& folder, Split split);
+// The files of labels.tsv with this split; provenance.tsv may lack them, or be absent.
+// Errors: not_found / "data_absent" when there are no labels or no captures; corrupt when a table
+// cannot be read; io when the archive cannot be unpacked (by tar).
+base::Result<Corpus> open_corpus(const std::string& folder, std::string_view split);
 
 // $XDG_CACHE_HOME/ml-guard/data, else ~/.cache/ml-guard/data.
 std::string data_cache_folder();

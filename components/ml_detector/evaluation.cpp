@@ -31,7 +31,7 @@ double hours_of(std::vector<Span> spans) {
 
 class Counter {
  public:
-  explicit Counter(const Examples& examples) : examples_(examples) {
+  explicit Counter(const Examples& examples) {
     for (const ExampleCapture& capture : examples.captures) result_.captures.push_back({capture});
     benign_times_.resize(examples.captures.size());
     accused_.resize(examples.captures.size() * kAlarmScores.size());
@@ -74,7 +74,6 @@ class Counter {
  private:
   using Source = std::array<std::uint8_t, MLG_ADDRESS_BYTES>;
 
-  const Examples& examples_;
   Evaluation result_;
   std::array<std::vector<Scored>, kTrafficClassCount> scored_;
   std::vector<std::vector<Span>> benign_times_;  // by capture

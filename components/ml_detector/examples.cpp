@@ -21,8 +21,9 @@ constexpr std::string_view kIgnored = "ignore";
 constexpr double kFaster = 0.25;
 constexpr double kSlower = 4;
 // So many benign captures of one source are the traffic of one client, one begun after the other.
-constexpr std::size_t kMixedCaptures = 8;
-constexpr std::uint64_t kMixedApartNs = 2 * flow::kNsPerSecond;
+constexpr std::size_t kMixedCaptures = 16;
+constexpr std::array<std::uint64_t, 2> kMixedApartNs = {2 * flow::kNsPerSecond,
+                                                        flow::kNsPerSecond / 4};
 
 std::optional<std::size_t> class_of(std::string_view name) {
   const auto found = std::find(kTrafficClasses.begin(), kTrafficClasses.end(), name);
@@ -121,15 +122,20 @@ class Reader {
   // To be called when another repository or class begins, and at the end.
   base::Status finish_mix() {
     if (parts_.empty()) return {};
-    const Packets together = mixed(parts_, kMixedApartNs);
-    parts_.clear();
-    ++mixes_of_[part_.repository];
+    static const std::vector<LabelRule> all_benign = {
+        LabelRule{{}, {}, -1, -1, std::string(kTrafficClasses[0])}};
     part_.variant = Variant::mixed;
     part_.name = "mix of " + part_.group;
     part_.sha256.clear();
-    static const std::vector<LabelRule> all_benign = {
-        LabelRule{{}, {}, -1, -1, std::string(kTrafficClasses[0])}};
-    return Collector(all_benign, part_, examples_).run(together, purpose_);
+    ++mixes_of_[part_.repository];
+    base::Status done;
+    for (const std::uint64_t apart_ns : kMixedApartNs) {
+      if (done.ok()) {
+        done = Collector(all_benign, part_, examples_).run(mixed(parts_, apart_ns), purpose_);
+      }
+    }
+    parts_.clear();
+    return done;
   }
 
   bool continues_mix(const CorpusFile& file) const {

@@ -23,9 +23,14 @@ Error bad_tree(std::size_t tree, const std::string& what) {
 
 void double_row(const float* row, std::size_t features, float* doubled) {
   for (std::size_t i = 0; i < features; ++i) {
-    const bool missing = std::isnan(row[i]);
-    doubled[i] = missing ? kInfinity : row[i];
-    doubled[features + i] = missing ? -kInfinity : row[i];
+    float high = row[i];
+    float low = row[i];
+    if (std::isnan(row[i])) {
+      high = kInfinity;
+      low = -kInfinity;
+    }
+    doubled[i] = high;
+    doubled[features + i] = low;
   }
 }
 

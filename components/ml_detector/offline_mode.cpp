@@ -25,6 +25,7 @@ struct Arguments {
   std::string data;
   std::string model_path;
   std::string card;
+  std::string split{kEvalSplit};
   std::string hold_back = "captures";
   std::vector<std::string> left_out = {"MQTTset"};
   std::vector<std::string> without;
@@ -37,7 +38,7 @@ int fail(const base::Error& error) {
 }
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
-base::Result<Corpus> corpus_without(const Arguments& arguments, Split split) {
+base::Result<Corpus> corpus_without(const Arguments& arguments, std::string_view split) {
   auto corpus = open_corpus(arguments.data, split);
   if (!corpus.ok()) return corpus;
   const auto is_left_out = [&](const CorpusFile& file) {
@@ -113,6 +114,8 @@ void print_held_back(const Evaluation& by_flow, const TrainResult& trained) {
               figure(by_flow.confusion.macro_f1()).c_str(),
               figure(trained.weighted.benign_false_positive_rate()).c_str(),
               figure(by_flow.confusion.benign_false_positive_rate()).c_str());
+  std::printf("busy clients (mixed benign captures): FPR %s weighted\n",
+              figure(trained.mixes.benign_false_positive_rate()).c_str());
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
     std::printf("threshold %.3f %s\n", static_cast<double>(trained.thresholds[c]),
                 std::string(kTrafficClasses[c]).c_str());
@@ -136,7 +139,7 @@ base::Status finish_model(const Arguments& arguments, const Examples& examples,
 }
 
 int run_train(Arguments& arguments) {
-  const auto corpus = corpus_without(arguments, Split::train);
+  const auto corpus = corpus_without(arguments, kTrainSplit);
   if (!corpus.ok()) return fail(corpus.error());
   const auto examples = read_all(*corpus, Purpose::training);
   if (!examples.ok()) return fail(examples.error());
@@ -157,7 +160,7 @@ base::Status write_card(const Arguments& arguments, const Evaluation& evaluation
   constexpr std::size_t kCardBytesMax = 1U << 20U;
   constexpr mode_t kReadable = 0644;
   constexpr mode_t kFolder = 0755;
-  const auto train = corpus_without(arguments, Split::train);
+  const auto train = corpus_without(arguments, kTrainSplit);
   if (!train.ok()) return train.error();
   const auto card = base::read_file(arguments.card, kCardBytesMax);
   if (!card.ok()) return card.error();
@@ -179,7 +182,7 @@ int run_evaluate(Arguments& arguments) {
   if (!knows_traffic_classes(*model)) {
     return fail({base::ErrorCode::unsupported, "the model has other classes than the captures"});
   }
-  const auto corpus = corpus_without(arguments, Split::eval);
+  const auto corpus = corpus_without(arguments, arguments.split);
   if (!corpus.ok()) return fail(corpus.error());
   const auto examples = read_all(*corpus, Purpose::judging);
   if (!examples.ok()) return fail(examples.error());
@@ -195,7 +198,7 @@ int run_evaluate(Arguments& arguments) {
 void add_train(CLI::App& app, Arguments& arguments) {
   TrainOptions& options = arguments.train;
   CLI::App* command = app.add_subcommand("train", "Train a model on the captures of train/");
-  command->add_option("--data", arguments.data, "Folder with pcap-given.tar.xz and labels.tsv")
+  command->add_option("--data", arguments.data, "Folder with labels.tsv and the captures")
       ->required();
   command->add_option("--out", arguments.model_path, "Model file to write")->required();
   command->add_option("--name", options.name, "What detections call the model")
@@ -232,10 +235,13 @@ void add_train(CLI::App& app, Arguments& arguments) {
 }
 
 void add_evaluate(CLI::App& app, Arguments& arguments) {
-  CLI::App* command = app.add_subcommand("evaluate", "Judge a model on the captures of eval/");
-  command->add_option("--data", arguments.data, "Folder with pcap-given.tar.xz and labels.tsv")
+  CLI::App* command =
+      app.add_subcommand("evaluate", "Judge a model on captures that it was not trained on");
+  command->add_option("--data", arguments.data, "Folder with labels.tsv and the captures")
       ->required();
   command->add_option("--model", arguments.model_path, "Model file")->required();
+  command->add_option("--split", arguments.split, "Captures to judge, as labels.tsv names them")
+      ->capture_default_str();
   command->add_option("--card", arguments.card, "Model card whose measured part is written anew");
 }
 

@@ -195,10 +195,13 @@ void count_verdicts(const Examples& examples, const std::vector<float>& weights,
                     TrainResult& result) {
   for (std::size_t i = 0; i < examples.flows.size(); ++i) {
     const Example& example = examples.flows[i];
-    if (weights[i] <= 0 || examples.is_variant(example)) continue;
+    const Variant variant = examples.captures[example.capture].variant;
+    const bool is_mix = variant == Variant::mixed;
+    if (weights[i] <= 0 || (examples.is_variant(example) && !is_mix)) continue;
     const std::size_t verdict =
         model.judge(result.held_back.data() + i * kTrafficClassCount).class_index;
-    result.weighted.add(example.class_index, verdict, static_cast<double>(weights[i]));
+    Confusion& confusion = is_mix ? result.mixes : result.weighted;
+    confusion.add(example.class_index, verdict, static_cast<double>(weights[i]));
   }
 }
 

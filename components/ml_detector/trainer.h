@@ -55,6 +55,7 @@ struct TrainResult {
   // Of every example, by models that never saw its capture; the thresholds were chosen on them.
   std::vector<float> held_back;
   Confusion weighted{kTrafficClassCount};  // of these verdicts, by the weights of training
+  Confusion mixes{kTrafficClassCount};     // the same of benign captures that were mixed
 };
 
 using Say = std::function<void(const std::string& line)>;

@@ -16,6 +16,9 @@
 
 #include "flow/flow_text.h"
 #include "flow/tracker.h"
+#include "ml_detector/corpus.h"
+#include "ml_detector/evaluation.h"
+#include "ml_detector/examples.h"
 #include "ml_detector/inputs.h"
 #include "ml_detector/model_file.h"
 #include "ml_detector/variants.h"
@@ -126,6 +129,23 @@ TEST_F(DetectorCapturesTest, OrdinaryTrafficAccusesNobody) {
                     << who.first;
     }
   }
+}
+
+// What `make evaluate` prints may get better, not much worse: docs/model-card.md has the figures.
+TEST_F(DetectorCapturesTest, TheShippedModelIsAsGoodAsItsCardSays) {
+  const auto corpus = open_corpus(std::string(MLGUARD_SHARED_DIR) + "/data", kEvalSplit);
+  ASSERT_TRUE(corpus.ok()) << corpus.error().message;
+  const auto examples =
+      read_examples(*corpus, Purpose::judging, [](std::size_t, std::size_t, std::size_t) {});
+  ASSERT_TRUE(examples.ok()) << examples.error().message;
+  const Evaluation result = evaluate(*examples, probabilities_of(*examples, *model_), *model_);
+  EXPECT_EQ(result.captures.size(), 56U);
+  EXPECT_GT(result.confusion.total(), 29'000);
+  EXPECT_GE(result.confusion.macro_f1(), 0.60);
+  EXPECT_LE(result.confusion.benign_false_positive_rate(), 0.005);
+  EXPECT_GE(result.confusion.f1(1), 0.97) << "ddos";
+  EXPECT_GE(result.confusion.f1(2), 0.99) << "portscan";
+  EXPECT_EQ(result.false_alarms[2].flows, 0U) << "nobody would be blocked";
 }
 
 }  // namespace

@@ -2,8 +2,12 @@
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+
+#include "base/files.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -83,9 +87,56 @@ TEST(CorpusTest, WhatIsNoLabelIsRefused) {
 }
 
 TEST(CorpusTest, AFolderWithoutDataIsToldApart) {
-  const auto corpus = open_corpus("/nonexistent", Split::train);
+  const auto corpus = open_corpus("/nonexistent", kTrainSplit);
   ASSERT_FALSE(corpus.ok());
   EXPECT_EQ(corpus.error().reason, "data_absent");
+}
+
+class CorpusFolderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_ + "/other");
+    write("labels.tsv",
+          "split\tfile\thost_a\thost_b\tproto\tport\tclass\n"
+          "other\tb.pcap\t*\t*\ttcp\t22\tbruteforce\n"
+          "other\tb.pcap\t*\t*\t*\t*\tignore\n"
+          "other\ta.pcap\t*\t*\t*\t*\tbenign\n"
+          "train\tc.pcap\t*\t*\t*\t*\tddos\n");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& name, const std::string& text) {
+    ASSERT_TRUE(base::write_file_atomic(folder_ + "/" + name, text, 0644).ok());
+  }
+
+  const std::string folder_ = testing::TempDir() + "corpus_test_" + std::to_string(getpid());
+};
+
+TEST_F(CorpusFolderTest, CapturesInAFolderNeedNoArchiveAndNoProvenance) {
+  auto corpus = open_corpus(folder_, "other");
+  ASSERT_TRUE(corpus.ok()) << corpus.error().message;
+  ASSERT_EQ(corpus->files.size(), 2U);
+  EXPECT_EQ(corpus->files[0].name, "a.pcap");
+  EXPECT_EQ(corpus->files[1].path, folder_ + "/other/b.pcap");
+  EXPECT_EQ(corpus->files[1].main_class, "bruteforce");
+  EXPECT_EQ(corpus->files[1].rules.size(), 2U);
+  EXPECT_TRUE(corpus->archive_sha256.empty());
+  write("provenance.tsv",
+        "split\tfile\tclass\trepo\tpath\tcommit\tsrc\tsnap\tbytes\tnote\n"
+        "other\ta.pcap\tbenign\tus/them\tx\tc0ffee\t1\t2\t3\t\n");
+  corpus = open_corpus(folder_, "other");
+  ASSERT_TRUE(corpus.ok());
+  EXPECT_EQ(corpus->files[0].repository, "us/them");
+  EXPECT_EQ(corpus->files[0].commit, "c0ffee");
+  EXPECT_EQ(corpus->files[0].sha256, "2");
+}
+
+TEST_F(CorpusFolderTest, WhatIsMissingIsNamed) {
+  EXPECT_EQ(open_corpus(folder_, "train").error().reason, "data_absent") << "no archive";
+  std::filesystem::create_directories(folder_ + "/third");
+  const auto no_rows = open_corpus(folder_, "third");
+  EXPECT_NE(no_rows.error().message.find("the split third"), std::string::npos);
+  write("labels.tsv", "split\tfile\nother\ta.pcap\n");
+  EXPECT_EQ(open_corpus(folder_, "other").error().code, base::ErrorCode::corrupt);
 }
 
 }  // namespace
