@@ -21,9 +21,8 @@ const char* to_string(Group group) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
-      {"status", Group::look, "the server, its state and its components at a glance",
-       define_status},
-      {"health", Group::look, "how every component is, worst first", define_health},
+      {"status", Group::look, "everything at a glance", define_status},
+      {"health", Group::look, "of components, worst first", define_health, Line::shared},
       {"components", Group::look, "all registered components", define_components},
       {"component", Group::look, "everything about one, or its removal", define_component,
        Line::shared},
@@ -37,6 +36,7 @@ const std::vector<Command>& commands() {
       {"leader", Group::peers, "which instance leads, and handing that on", define_leader},
       {"conflicts", Group::peers, "what lost to another write, and why", define_conflicts},
       {"config", Group::change, "documents, versions, history", define_config},
+      {"model", Group::change, "models for ml-detectors", define_model},
       {"rules", Group::block, "what is blocked, and what never may be", define_rules},
       {"token", Group::admit, "join tokens for new machines", define_token},
       {"enroll", Group::admit, "use a token on an operator's machine", define_enroll},

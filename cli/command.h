@@ -57,6 +57,7 @@ void define_leader(CLI::App& app, Context& context);
 void define_conflicts(CLI::App& app, Context& context);
 void define_token(CLI::App& app, Context& context);
 void define_enroll(CLI::App& app, Context& context);
+void define_model(CLI::App& app, Context& context);
 void define_pipeline_keys(CLI::App& app, Context& context);
 void define_audit(CLI::App& app, Context& context);
 void define_changes(CLI::App& app, Context& context);

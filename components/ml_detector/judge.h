@@ -1,8 +1,9 @@
 // Judge: flows in, reports out: fast rules and model, then the policy. What the live detector does
 // with a batch, without sockets, disks and threads; also what is measured.
 //
-// A flow that a fast rule accuses keeps the rule's class; the model's score stands beside it. Where
-// no rule fires, the model's class counts from the policy's `detect` on.
+// A flow that a fast rule accuses keeps the rule's class. The model judges all others, whose class
+// counts from the policy's `detect` on; and of accused ones those that are told, so that its score
+// and its reasons stand beside the rule's. (A flood accuses nearly every flow, when time is short.)
 //
 // One thread at a time.
 #pragma once
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +42,7 @@ struct ToldReport {
 struct JudgeCounters {
   std::uint64_t flows = 0;
   std::uint64_t rule_verdicts = 0;   // flows that a fast rule accused
-  std::uint64_t model_verdicts = 0;  // flows that the model put into a class but benign
+  std::uint64_t model_verdicts = 0;  // others, that the model put into a class but benign
 };
 
 class Judge {
@@ -71,9 +73,15 @@ class Judge {
     Judgement judgement;
   };
 
-  void judge_rows(const flow::FlowRecord* flows, std::size_t count);
-  void look_at(const flow::FlowRecord& record, const Row& row, Now now,
-               std::vector<ToldReport>& told);
+  // Of a chunk: rules first, then the model on what they left.
+  void look_at_chunk(const flow::FlowRecord* flows, std::size_t count, Now now,
+                     std::vector<ToldReport>& told);
+  void add_inputs(const flow::FlowRecord& record);
+  // Of everything that was added.
+  void judge_rows();
+  Row row_at(std::size_t index) const;
+  void decide(const flow::FlowRecord& record, Verdict& verdict, Row row, Now now,
+              std::vector<ToldReport>& told);
   Verdict model_verdict(const flow::FlowRecord& record, const Row& row) const;
   std::string detail_of(const Report& report, const Row& row) const;
 
@@ -81,7 +89,8 @@ class Judge {
   KnownServers servers_;
   Policy policy_;
   std::shared_ptr<const LoadedModel> model_;
-  std::vector<float> inputs_;  // of up to kForestBatchRows rows, as the next
+  std::vector<std::optional<Verdict>> accused_;  // of a chunk, by the rules
+  std::vector<float> inputs_;                    // of rows of that chunk, as the next
   std::vector<float> probabilities_;
   JudgeCounters counters_;
 };

@@ -74,6 +74,7 @@ void take_policy(const Json& document, PolicySettings& policy) {
   take(document, "rules", "ttl_s", policy.ttl_s);
   take(document, "rules", "ttl_max_s", policy.ttl_max_s);
   take(document, "rules", "forgeable_ttl_s", policy.forgeable_ttl_s);
+  take(document, "rules", "model_flows_min", policy.model_flows_min);
   take(document, "rules", "per_minute_max", policy.per_minute_max);
   take(document, "rules", "per_prefix_max", policy.per_prefix_max);
   take(document, "reports", "interval_s", policy.report_interval_s);
@@ -107,6 +108,14 @@ base::Result<DetectorConfig> parse_detector_config(std::string_view document) {
   if (!ports.ok()) return ports.error();
   take_policy(json, config.policy);
   return config;
+}
+
+base::Result<std::vector<Network>> parse_shared_allowlist(std::string_view global_document) {
+  const Status checked = agent::check_config(agent::global_schema(), global_document);
+  if (!checked.ok()) return checked.error();
+  std::vector<Network> networks;
+  take_networks(Json::parse(global_document, nullptr, false), "allowlist", networks);
+  return networks;
 }
 
 }  // namespace mlguard::ml_detector

@@ -1,9 +1,11 @@
-// DetectorConfig: the ml-detector's configuration document as values. docs/configuration.md explains
-// each key; config_schema.h has their limits. Plain data and one function; safe from any thread.
+// DetectorConfig: the ml-detector's configuration document as values. docs/configuration.md
+// explains each key; config_schema.h has their limits. Plain data and one function; safe from any
+// thread.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "ml_detector/fast_rules.h"
@@ -17,7 +19,7 @@ struct DetectorConfig {
   // installed one of this name. None of them there: no model.
   std::string model_sha256;
   std::string model_path;
-  std::string model_name = "default";
+  std::string model_name = "flows-v1";
   FastRuleLimits fast_rules;
   PolicySettings policy;
 };
@@ -25,5 +27,8 @@ struct DetectorConfig {
 // Keys that the document leaves out have the values above. Errors: check_config's, and
 // invalid_argument / "invalid_value" for ports and hashes that are none.
 base::Result<DetectorConfig> parse_detector_config(std::string_view document);
+
+// The networks that the global configuration lets nobody block. Errors: check_config's.
+base::Result<std::vector<Network>> parse_shared_allowlist(std::string_view global_document);
 
 }  // namespace mlguard::ml_detector

@@ -63,6 +63,7 @@ class RunningDetector final : public LiveDetector {
   ~RunningDetector() override { stop(); }
 
   Status apply(const DetectorConfig& config) override;
+  void set_shared_allowlist(std::vector<Network> networks) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
   void connect(Send send) override;
   void stop() override;
@@ -86,6 +87,7 @@ class RunningDetector final : public LiveDetector {
   void look_after_time();
   void tick(steady_clock::time_point at);
   void store(const std::vector<ToldReport>& told);
+  std::size_t trim_pending();
   void save_servers();
 
   const DetectorOptions options_;
@@ -110,6 +112,7 @@ class RunningDetector final : public LiveDetector {
   bool stopping_ = false;  // guarded by mutex_, as all below
   DetectorConfig config_;
   std::vector<Network> own_;
+  std::vector<Network> shared_allowlist_;
   std::vector<base::PipelineKey> keys_;
   std::unique_ptr<pipeline::FlowReceiver> receiver_;  // stays once it is there
   std::string rebind_to_;                             // empty: nobody asks
@@ -246,6 +249,8 @@ void RunningDetector::settings_changed() {
     limits = config_.fast_rules;
     settings = config_.policy;
     settings.own = own_;
+    settings.allowlist.insert(settings.allowlist.end(), shared_allowlist_.begin(),
+                              shared_allowlist_.end());
   }
   const std::lock_guard lock(judge_mutex_);
   judge_.set_limits(limits);
@@ -268,6 +273,14 @@ void RunningDetector::retry_model() {
                                       " does not judge: " + model.error().message;
   }
   if (model.ok()) use_model(std::move(*model));
+}
+
+void RunningDetector::set_shared_allowlist(std::vector<Network> networks) {
+  {
+    const std::lock_guard lock(mutex_);
+    shared_allowlist_ = std::move(networks);
+  }
+  settings_changed();
 }
 
 Status RunningDetector::set_keys(const std::vector<base::PipelineKey>& keys) {
@@ -324,10 +337,8 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
     pending_rules_.clear();
     pending_detections_.clear();
     pending_offenders_.clear();
-  } else if (pending_detections_.size() > kPendingMax) {
-    lost = pending_detections_.size() - kPendingMax;
-    pending_detections_.erase(pending_detections_.begin(),
-                              pending_detections_.begin() + static_cast<std::ptrdiff_t>(lost));
+  } else {
+    lost = trim_pending();
   }
   const std::lock_guard lock(mutex_);
   reports_lost_ += lost;
@@ -336,6 +347,23 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
   }
   queue_problem_ = added.ok() ? std::string() : added.error().message;
   if (delivery_) delivery_->wake();
+}
+
+// The oldest detections go, and of rules the newest: what is decided first is kept. Returns how
+// many are lost.
+std::size_t RunningDetector::trim_pending() {
+  std::size_t lost = 0;
+  if (pending_detections_.size() > kPendingMax) {
+    lost = pending_detections_.size() - kPendingMax;
+    pending_detections_.erase(pending_detections_.begin(),
+                              pending_detections_.begin() + static_cast<std::ptrdiff_t>(lost));
+  }
+  if (pending_rules_.size() > kPendingMax) {
+    lost += pending_rules_.size() - kPendingMax;
+    pending_rules_.resize(kPendingMax);
+    pending_offenders_.resize(kPendingMax);
+  }
+  return lost;
 }
 
 void RunningDetector::save_servers() {

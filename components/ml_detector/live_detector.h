@@ -43,6 +43,8 @@ class LiveDetector {
   // FlowReceiver::bind's and rebind's; a model that is refused, by its name (the old one judges
   // on). A model that cannot be fetched now is fetched later, and health() says so.
   virtual base::Status apply(const DetectorConfig& config) = 0;
+  // Never blocked, besides the configuration's own allowlist.
+  virtual void set_shared_allowlist(std::vector<Network> networks) = 0;
   virtual base::Status set_keys(const std::vector<base::PipelineKey>& keys) = 0;
 
   // Begins to deliver and to fetch models. `send` must work until stop() has returned.

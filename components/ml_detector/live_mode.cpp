@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -22,6 +23,13 @@ constexpr const char* kAbout =
     "  ml-detector train ...       makes a model from labelled captures\n"
     "  ml-detector evaluate ...    judges a model on captures that it has never seen";
 
+// Where the models lie for a program that runs out of its build tree.
+std::string models_beside_the_build() {
+  std::error_code ignored;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return (program.parent_path().parent_path().parent_path() / "data/models").string();
+}
+
 // Adds a problem to the detail where it fits.
 std::string with_problem(const std::string& detail, const std::string& problem) {
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(detail, nullptr, false);
@@ -41,6 +49,12 @@ agent::AgentCallbacks callbacks_of(LiveDetector& live, std::atomic<agent::Agent*
     const auto config = parse_detector_config(version.document);
     return config.ok() ? live.apply(*config) : config.error();
   };
+  callbacks.apply_global_config = [&live](const base::ConfigVersion& version) -> base::Status {
+    auto networks = parse_shared_allowlist(version.document);
+    if (!networks.ok()) return networks.error();
+    live.set_shared_allowlist(std::move(*networks));
+    return {};
+  };
   callbacks.apply_pipeline_keys = [&live](const std::vector<base::PipelineKey>& keys) {
     return live.set_keys(keys);
   };
@@ -57,7 +71,7 @@ agent::AgentCallbacks callbacks_of(LiveDetector& live, std::atomic<agent::Agent*
 
 int run_live_mode(int argc, char** argv, const std::string& default_config) {
   DetectorOptions options;
-  options.models_folders = {MLGUARD_MODELS_DIR};
+  options.models_folders = {MLGUARD_MODELS_DIR, models_beside_the_build()};
   std::string models;
   agent::ParsedFlags parsed =
       agent::parse_agent_flags(argc, argv, base::Role::ml_detector, kAbout, [&](CLI::App& app) {

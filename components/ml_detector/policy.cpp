@@ -49,6 +49,7 @@ const char* to_string(Withheld withheld) {
   switch (withheld) {
     case Withheld::none: return "none";
     case Withheld::low_score: return "low_score";
+    case Withheld::few_flows: return "few_flows";
     case Withheld::disabled: return "disabled";
     case Withheld::no_source: return "no_source";
     case Withheld::already_blocked: return "already_blocked";
@@ -131,9 +132,10 @@ std::optional<Report> Policy::decide(const Verdict& verdict, const KnownServers&
   bool is_new = false;
   Open& topic = open(topic_of(verdict), now, is_new);
   topic.flows += 1;
+  if (verdict.score >= settings_.block) topic.strong_flows += 1;
   if (verdict.score >= topic.strongest.score) topic.strongest = verdict;
   if (is_new || !is_lasting(topic.withheld)) {
-    topic.withheld = judge(verdict, servers, now);
+    topic.withheld = judge(verdict, topic.strong_flows, servers, now);
     if (topic.withheld == Withheld::none) {
       topic.strongest = verdict;
       Report report = report_of(topic);
@@ -142,7 +144,7 @@ std::optional<Report> Policy::decide(const Verdict& verdict, const KnownServers&
       ++counters_.rules;
       return report;
     }
-    if (topic.withheld != Withheld::low_score) {
+    if (topic.withheld != Withheld::low_score && topic.withheld != Withheld::few_flows) {
       ++counters_.withheld[static_cast<std::size_t>(topic.withheld)];
     }
   }
@@ -151,10 +153,12 @@ std::optional<Report> Policy::decide(const Verdict& verdict, const KnownServers&
   return report_of(topic);
 }
 
-Withheld Policy::judge(const Verdict& verdict, const KnownServers& servers, Now now) {
+Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
+                       const KnownServers& servers, Now now) {
   if (verdict.score < settings_.block) return Withheld::low_score;
   if (!settings_.rules_enabled) return Withheld::disabled;
   if (!verdict.has_source) return Withheld::no_source;
+  if (verdict.by_model && strong_flows < settings_.model_flows_min) return Withheld::few_flows;
   const auto known = offenders_.find(verdict.source);
   if (known != offenders_.kNone && now.wall_ms < offenders_[known].until_ms) {
     return Withheld::already_blocked;
@@ -162,8 +166,10 @@ Withheld Policy::judge(const Verdict& verdict, const KnownServers& servers, Now 
   if (is_special(verdict.source)) return Withheld::special_address;
   if (any_contains(settings_.own, verdict.source)) return Withheld::own_address;
   if (any_contains(settings_.allowlist, verdict.source)) return Withheld::allowlisted;
-  if (verdict.evidence == Evidence::forgeable) {
+  if (verdict.evidence == Evidence::forgeable || verdict.by_model) {
     if (any_contains(settings_.home, verdict.source)) return Withheld::home;
+  }
+  if (verdict.evidence == Evidence::forgeable) {
     if (servers.contains(verdict.source, verdict.at_ns / flow::kNsPerSecond)) {
       return Withheld::known_server;
     }
@@ -226,6 +232,7 @@ std::vector<Report> Policy::due(Now now) {
     }
     // It goes on: the next report comes after the next interval, if there is anything to tell.
     topic.flows = 0;
+    topic.strong_flows = 0;
     topic.withheld = Withheld::low_score;
     topic.begin_ms = now.monotonic_ms;
     open_.touch(at);

@@ -13,6 +13,10 @@
 //   sources does not use up what proven attackers need.
 // - What the source has proven by answering the server (Evidence::proven) blocks for ttl_s, and
 //   four times longer each time it comes back, up to ttl_max_s.
+// - A model's word is a likelihood, and a network that it has never seen makes it err more often:
+// it
+//   takes model_flows_min flows from `block` on in an interval, and never blocks an address of
+//   `home`.
 // - Nothing ever blocks an address of `allowlist`, of this host, of the control plane (`own`), or
 //   one that is no host (is_special).
 // - New rules: per_minute_max in a minute (a token bucket), and per_prefix_max in an hour within
@@ -48,6 +52,7 @@ struct PolicySettings {
   std::uint32_t ttl_s = 3'600;
   std::uint32_t ttl_max_s = 7 * 24 * 3'600;
   std::uint32_t forgeable_ttl_s = 600;
+  std::uint32_t model_flows_min = 3;
   std::uint32_t per_minute_max = 120;
   std::uint32_t per_prefix_max = 16;
   std::uint32_t report_interval_s = 60;
@@ -61,6 +66,7 @@ struct PolicySettings {
 enum class Withheld {
   none,  // it is: a rule is made
   low_score,
+  few_flows,
   disabled,
   no_source,
   already_blocked,
@@ -72,7 +78,7 @@ enum class Withheld {
   rate,
   prefix_rate,
 };
-inline constexpr std::size_t kWithheld = 12;
+inline constexpr std::size_t kWithheld = 13;
 const char* to_string(Withheld withheld);  // "low_score", …
 
 struct Now {
@@ -127,8 +133,9 @@ class Policy {
     std::uint64_t has_source = 1;
   };
   struct Open {
-    std::int64_t begin_ms = 0;  // monotonic
-    std::uint64_t flows = 0;    // not told yet
+    std::int64_t begin_ms = 0;       // monotonic
+    std::uint64_t flows = 0;         // not told yet
+    std::uint64_t strong_flows = 0;  // from `block` on, in this interval
     Verdict strongest;
     Withheld withheld = Withheld::low_score;
   };
@@ -144,7 +151,8 @@ class Policy {
   static Topic topic_of(const Verdict& verdict);
   Open& open(const Topic& topic, Now now, bool& is_new);
   bool may_report(Now now);
-  Withheld judge(const Verdict& verdict, const KnownServers& servers, Now now);
+  Withheld judge(const Verdict& verdict, std::uint64_t strong_flows, const KnownServers& servers,
+                 Now now);
   Withheld take_rate(const Verdict& verdict, Now now);
   Offender blocked(const Verdict& verdict, Now now);
   static Report report_of(Open& open);

@@ -11,6 +11,7 @@
 #include "live.h"
 #include "pipeline/flow_sender.h"
 #include "tests/unit/detector_live/records.h"
+#include "tests/unit/ml_detector/trained_models.h"
 
 namespace mlguard::e2e {
 namespace {
@@ -59,6 +60,9 @@ class DetectionTest : public LiveServerTest {
  protected:
   void SetUp() override {
     start();
+    const auto faster = support::ml_guard(server_, {"config", "put", "global", "-"},
+                                          R"({"heartbeat":{"interval_s":1}})");
+    ASSERT_EQ(faster.exit.code, 0) << faster.err;
     const json config = {{"ingest", {{"endpoint", endpoint()}}},
                          {"rules", {{"per_minute_max", 10'000}}}};
     support::write_text(folder_ / "detector.json", config.dump());
@@ -69,9 +73,9 @@ class DetectionTest : public LiveServerTest {
   std::string endpoint() const { return "ipc://" + (folder_ / "pipe"); }
 
   void start_detector() {
-    detector_.emplace(
-        start_agent("ml-detector", "ml-detector",
-                    {"--config", folder_ / "detector.json", "--state", folder_ / "state"}));
+    detector_.emplace(start_agent("ml-detector", "ml-detector",
+                                  {"--config", folder_ / "detector.json", "--state",
+                                   folder_ / "state", "--models", folder_ / "none"}));
     const auto has_keys = [&] {
       return detector_->err().find("pipeline keys applied") != std::string::npos;
     };
@@ -81,9 +85,15 @@ class DetectionTest : public LiveServerTest {
   void kill_detector() {
     detector_->kill_now();
     support::ProcessOptions again;
-    again.arguments = {
-        support::binary("ml-detector"), "--endpoints", server_.endpoint(), "--credentials",
-        credential_path("ml-detector"), "--state",     folder_ / "state"};
+    again.arguments = {support::binary("ml-detector"),
+                       "--endpoints",
+                       server_.endpoint(),
+                       "--credentials",
+                       credential_path("ml-detector"),
+                       "--state",
+                       folder_ / "state",
+                       "--models",
+                       folder_ / "none"};
     detector_.emplace(support::Process::start(again));
   }
 
@@ -150,6 +160,69 @@ TEST_F(DetectionTest, AttacksAreReportedAndTheirSourcesBlockedOnceEach) {
     if (!detection.value("rule_id", "").empty()) ++with_rule[detection["kind"]];
   }
   EXPECT_EQ(with_rule, (std::map<std::string, int>{{"portscan", 1}, {"bruteforce", 1}}));
+}
+
+TEST_F(DetectionTest, AModelIsPushedActivatedAndRolledBackWithoutARestart) {
+  const auto make = [&](std::size_t rounds) {
+    const std::string text =
+        ml_detector::model_file_text(ml_detector::trained_model(3, 6, rounds, 3).xgboost, 3, 6);
+    support::write_text(folder_ / ("model-" + std::to_string(rounds)), text);
+    const auto pushed = support::ml_guard(
+        server_, {"model", "push", folder_ / ("model-" + std::to_string(rounds)), "-o", "raw"});
+    EXPECT_EQ(pushed.exit.code, 0) << pushed.err;
+    return pushed.out.substr(0, pushed.out.find('\n'));
+  };
+  const auto judges = [&](const std::string& sha256) {
+    return wait_until([&] { return counter("/model/sha256") == sha256; }, kPatienceMs);
+  };
+  const auto guard = [&](std::vector<std::string> arguments) {
+    const auto done = support::ml_guard(server_, std::move(arguments));
+    EXPECT_EQ(done.exit.code, 0) << done.err;
+    return done.out;
+  };
+  const std::string first = make(3);
+  const std::string second = make(4);
+  guard({"model", "activate", first.substr(0, 16)});
+  EXPECT_TRUE(judges(first));
+  guard({"model", "activate", second.substr(0, 16)});
+  EXPECT_TRUE(judges(second));
+  EXPECT_NE(guard({"model", "list"}).find("active"), std::string::npos);
+  EXPECT_NE(support::ml_guard(server_, {"model", "rm", second, "--yes"}).exit.code, 0);
+  guard({"model", "rollback"});
+  EXPECT_TRUE(judges(first));
+
+  // One that hashes to its name and is no model for this build.
+  support::write_text(folder_ / "bad", R"({"format":"ml-guard-model","name":"bad","inputs":[]})");
+  guard({"model", "push", folder_ / "bad"});
+  guard({"model", "activate", "bad"});
+  const auto refused = [&] {
+    return get("/components/ml-detector").dump().find("is refused, the old one stays") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(wait_until(refused, kPatienceMs));
+  EXPECT_EQ(counter("/model/sha256"), first);
+}
+
+TEST_F(DetectionTest, AnOperatorSeesWhyASourceIsBlocked) {
+  send(scan_from(source_number(1)));
+  ASSERT_TRUE(wait_until([&] { return blocked().size() == 1; }, kPatienceMs));
+  std::string id;
+  const auto told = [&] {
+    for (const json& detection : list("detections")) {
+      if (!detection.value("rule_id", "").empty()) id = detection["id"];
+    }
+    return !id.empty();
+  };
+  ASSERT_TRUE(wait_until(told, kPatienceMs));
+  const auto explained = support::ml_guard(server_, {"detections", "explain", id.substr(0, 8)});
+  EXPECT_EQ(explained.exit.code, 0) << explained.err;
+  for (const char* part : {"portscan", "10.0.1.5", "ports was", "from 20 on", "forgeable",
+                           "blocked by", "port_scan (rules)"}) {
+    EXPECT_NE(explained.out.find(part), std::string::npos) << part << "\n" << explained.out;
+  }
+  EXPECT_NE(support::ml_guard(server_, {"detections", "explain", "zz"}).exit.code, 0);
+  const auto listed = support::ml_guard(server_, {"detections", "--source", "10.0.1.5"});
+  EXPECT_NE(listed.out.find(id.substr(0, 8)), std::string::npos) << listed.out;
 }
 
 TEST_F(DetectionTest, KilledAtAnyMomentNoRuleIsLostAndNoneComesTwice) {

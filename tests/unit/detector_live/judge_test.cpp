@@ -114,6 +114,25 @@ TEST(JudgeTest, AVerdictOfTheModelSaysWhichFeaturesSpokeForIt) {
   EXPECT_GE(told[0].report.verdict.score, 0.5);
 }
 
+TEST(JudgeTest, WhatARuleSaysIsToldWithTheModelsScoreBesideIt) {
+  Judge judge({}, {}, 1, kNow);
+  judge.set_model(made_up_model());
+  const std::vector<FlowRecord> records = scan_records(100);
+  const auto told = judge.look(records, kNow);
+  EXPECT_GT(judge.counters().rule_verdicts, 70U);
+  std::size_t seen = 0;
+  for (const ToldReport& each : told) {
+    const json detail = json::parse(each.detail);
+    if (detail["layer"] != "rules") continue;
+    ++seen;
+    EXPECT_EQ(detail["by"], "port_scan");
+    EXPECT_NEAR(detail["model_score"], judgement_of(made_up_model()->model, records[50]).score,
+                1e-3);
+    EXPECT_TRUE(detail.contains("features"));
+  }
+  EXPECT_GE(seen, 2U);
+}
+
 TEST(JudgeTest, WithoutAModelOnlyTheRulesSpeakAndOneCanComeAtAnyTime) {
   Judge judge(no_rules(), {}, 1, kNow);
   EXPECT_TRUE(judge.look(pipeline::sample_records(1'000), kNow).empty());

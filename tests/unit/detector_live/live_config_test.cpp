@@ -24,6 +24,7 @@ TEST(DetectorConfigTest, TheShippedDocumentSaysWhatTheCodeHasAsDefaults) {
   EXPECT_EQ(shipped->policy.ttl_s, empty->policy.ttl_s);
   EXPECT_EQ(shipped->policy.ttl_max_s, empty->policy.ttl_max_s);
   EXPECT_EQ(shipped->policy.forgeable_ttl_s, empty->policy.forgeable_ttl_s);
+  EXPECT_EQ(shipped->policy.model_flows_min, empty->policy.model_flows_min);
   EXPECT_EQ(shipped->policy.per_minute_max, empty->policy.per_minute_max);
   EXPECT_EQ(shipped->policy.per_prefix_max, empty->policy.per_prefix_max);
   EXPECT_EQ(shipped->policy.report_interval_s, empty->policy.report_interval_s);
@@ -51,7 +52,7 @@ TEST(DetectorConfigTest, EveryValueIsTaken) {
       "flood_flows": 60, "flood_half_open": 0.7, "brute_force_attempts": 8,
       "brute_force_bytes": 9, "brute_force_ports": ["10", "65535"]},
     "rules": {"enabled": false, "ttl_s": 11, "ttl_max_s": 12, "forgeable_ttl_s": 13,
-      "per_minute_max": 14, "per_prefix_max": 15},
+      "model_flows_min": 18, "per_minute_max": 14, "per_prefix_max": 15},
     "reports": {"interval_s": 16, "per_minute_max": 17},
     "allowlist": ["10.0.0.0/8"], "home": ["192.0.2.0/24", "2001:db8::1"]})");
   ASSERT_TRUE(config.ok()) << config.error().message;
@@ -76,6 +77,7 @@ TEST(DetectorConfigTest, EveryValueIsTaken) {
   EXPECT_EQ(policy.ttl_s, 11U);
   EXPECT_EQ(policy.ttl_max_s, 12U);
   EXPECT_EQ(policy.forgeable_ttl_s, 13U);
+  EXPECT_EQ(policy.model_flows_min, 18U);
   EXPECT_EQ(policy.per_minute_max, 14U);
   EXPECT_EQ(policy.per_prefix_max, 15U);
   EXPECT_EQ(policy.report_interval_s, 16U);

@@ -196,6 +196,21 @@ TEST_F(LiveDetectorTest, ConfigurationHoldsFromTheNextFlowOn) {
   EXPECT_TRUE(wait_until([&] { return rules_taken() == 1; }));
 }
 
+TEST_F(LiveDetectorTest, TheGlobalAllowlistCountsBesideItsOwn) {
+  connect();
+  const auto shared = parse_shared_allowlist(R"({"allowlist":["10.0.0.0/30"]})");
+  ASSERT_TRUE(shared.ok());
+  detector_->set_shared_allowlist(*shared);
+  send(scan(1));
+  send(scan(9));
+  ASSERT_TRUE(wait_until([&] { return rules_taken() == 1; }));
+  EXPECT_EQ(rules_[0].cidr, "10.0.0.9/32");
+  EXPECT_GT(told("/withheld/allowlisted"), 0U);
+  detector_->set_shared_allowlist({});
+  send(scan(1));
+  EXPECT_TRUE(wait_until([&] { return rules_taken() == 2; }));
+}
+
 TEST_F(LiveDetectorTest, ItMovesToAnotherEndpointAndBackOffFromOneThatIsTaken) {
   const std::string first = detector_->endpoint();
   config_.endpoint = "ipc://" + (folder_ / "pipe");

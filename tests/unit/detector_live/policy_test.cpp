@@ -161,6 +161,28 @@ TEST_F(PolicyTest, NothingBlocksTheAllowlistOurselvesOrWhatIsNoHost) {
   EXPECT_EQ(fate_of(verdict_from("203.0.113.6", 1)), Withheld::none);
 }
 
+TEST_F(PolicyTest, TheModelsWordAloneNeedsSeveralFlowsAndNeverBlocksHome) {
+  settings_.home = {parse_network("10.0.0.0/8").value()};
+  use(settings_);
+  Verdict verdict = verdict_from("192.0.2.1");
+  verdict.by_model = true;
+  EXPECT_EQ(fate_of(verdict), Withheld::few_flows);
+  EXPECT_FALSE(decide(verdict));
+  EXPECT_EQ(fate_of(verdict), Withheld::none);
+  verdict.source = address("10.0.0.1");
+  EXPECT_EQ(fate_of(verdict), Withheld::few_flows);
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(decide(verdict));
+  EXPECT_EQ(policy_.counters().rules, 1U);
+  // Three within the interval, not three ever.
+  verdict.source = address("192.0.2.2");
+  for (int i = 0; i < 6; ++i) {
+    decide(verdict);
+    pass_ms(kMinuteMs);
+    policy_.due(now_);
+  }
+  EXPECT_EQ(policy_.counters().rules, 1U);
+}
+
 TEST_F(PolicyTest, AVerdictWithoutASourceBlocksNobody) {
   Verdict verdict = verdict_from("192.0.2.1", 1, Evidence::forgeable, "ddos");
   verdict.has_source = false;
