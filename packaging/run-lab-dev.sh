@@ -79,7 +79,11 @@ for name in "${components[@]}"; do
     export MLGUARD_JOIN
   fi
   echo "starting $name ..."
-  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS"
+  flags=()
+  # Nobody's own machine should drop packets because of a rule that was tried out.
+  [ "$name" != firewall ] || flags=(--dry-run)
+  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS" \
+    "${flags[@]}"
 done
 
 unset MLGUARD_JOIN
