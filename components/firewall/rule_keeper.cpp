@@ -22,7 +22,8 @@ void RuleKeeper::load(std::int64_t now_ms) {
   for (const base::RuleSet& set : loaded->sets) (void)table_.apply(set, now_ms).ok();
   if (!table_.knows_rules()) return;
   base::log_info("rules restored", {{"rules", table_.size()}, {"revision", table_.revision()}});
-  write_all();
+  is_open_ = file_.can_append();
+  if (!is_open_) write_all();
 }
 
 void RuleKeeper::write_all() {

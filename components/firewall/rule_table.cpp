@@ -60,6 +60,10 @@ void RuleTable::replace(const base::RuleSet& set, std::int64_t now_ms) {
     std::nth_element(kept.begin(), end, kept.end(), more_important);
     kept.erase(end, kept.end());
   }
+  rules_.reserve(kept.size());
+  places_.reserve(kept.size());
+  targets_.reserve(kept.size());
+  dirty_.reserve(kept.size());
   std::unordered_set<std::string_view> wanted;
   wanted.reserve(kept.size());
   for (const base::Rule* rule : kept) wanted.insert(rule->id);

@@ -37,6 +37,7 @@ using support::Stopwatch;
 constexpr const char* kTable = "ml_guard";
 constexpr const char* kProbeSet = "v4_31";  // Probes are of a length that nothing else has.
 constexpr double kProbeWaitMs = 10'000;
+constexpr double kQuietMs = 400;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "firewall_bench: %s\n", why.c_str());
@@ -71,13 +72,19 @@ void begin(Bench& bench) {
 
 support::Process start_firewall(Bench& bench) {
   support::ProcessOptions options;
-  options.arguments = {support::binary("firewall"), "--endpoints", bench.server.endpoint(),
-                       "--credentials", bench.folder / "firewall.credential", "--state",
-                       bench.folder / "firewall.rules", "--pin-folder", bench.pins.path()};
+  options.arguments = {support::binary("firewall"),
+                       "--endpoints",
+                       bench.server.endpoint(),
+                       "--credentials",
+                       bench.folder / "firewall.credential",
+                       "--state",
+                       bench.folder / "firewall.rules",
+                       "--pin-folder",
+                       bench.pins.path()};
   options.arguments.insert(options.arguments.end(), bench.flags.begin(), bench.flags.end());
   options.environment = bench.server.environment();
-  const auto token = support::ml_guard(
-      bench.server, {"token", "create", "--role", "firewall", "-o", "raw"});
+  const auto token =
+      support::ml_guard(bench.server, {"token", "create", "--role", "firewall", "-o", "raw"});
   options.environment.emplace_back("MLGUARD_JOIN", token.out.substr(0, token.out.find('\n')));
   return support::Process::start(options);
 }
@@ -179,13 +186,23 @@ void time_start(Bench& bench, const char* what, std::size_t networks) {
   const Stopwatch watch;
   support::Process firewall = start_firewall(bench);
   const bool with_xdp = !bench.flags.empty();
+  // Listing takes time from the firewall: it is done when nothing has changed for a while.
+  std::uint32_t generation = must(bench.link->generation());
+  double changed_ms = 0;
+  double asked_ms = 0;
   const bool done = support::wait_until(
       [&] {
+        const std::uint32_t now = must(bench.link->generation());
+        if (now != generation) changed_ms = watch.ms();
+        generation = now;
+        if (watch.ms() < std::max(changed_ms, asked_ms) + kQuietMs) return false;
+        asked_ms = watch.ms();
         return in_kernel(bench) >= networks && (!with_xdp || at_xdp(bench) >= networks);
       },
-      60'000, 50);
+      60'000, 5);
   std::printf("%s: %s after %.2f s, %zu networks, firewall %.0f MB, server %.0f MB\n", what,
-              done ? "in force" : "NOT in force", watch.ms() / 1'000, in_kernel(bench),
+              done ? "in force" : "NOT in force", (with_xdp ? asked_ms : changed_ms) / 1'000,
+              in_kernel(bench),
               static_cast<double>(support::resident_bytes_peak(firewall.pid())) / 1e6,
               static_cast<double>(support::resident_bytes_peak(bench.server.pid())) / 1e6);
   std::fflush(stdout);

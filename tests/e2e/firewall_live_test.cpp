@@ -55,7 +55,7 @@ TEST_F(FirewallTest, AFlushedTableIsRepairedAndAudited) {
   const support::Process firewall = start_firewall();
   add(kFar, "r1");
   ASSERT_TRUE(shows("r1", "yes")) << firewall.err();
-  for (const char* harm : {"nft flush ruleset", "nft flush set inet ml_guard v4_32"}) {
+  for (const char* harm : {"nft flush ruleset", "nft flush set inet ml_guard v4_32_1"}) {
     ASSERT_TRUE(run_shell(harm).exit.ok());
     const support::Stopwatch watch;
     ASSERT_TRUE(in_force(kFar)) << harm;
