@@ -206,7 +206,9 @@ void time_start(Bench& bench, const char* what, std::size_t networks) {
               static_cast<double>(support::resident_bytes_peak(firewall.pid())) / 1e6,
               static_cast<double>(support::resident_bytes_peak(bench.server.pid())) / 1e6);
   std::fflush(stdout);
-  if (!done) std::fprintf(stderr, "%s\n", firewall.err().c_str());
+  if (!done || std::getenv("VERBOSE") != nullptr) {
+    std::fprintf(stderr, "%s\n", firewall.err().c_str());
+  }
 }
 
 void empty_the_kernel(Bench& bench) {
