@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <unordered_set>
@@ -61,6 +63,17 @@ std::set<Kind> kinds_of_addresses() {
     kinds.insert({false, 128, shard});
   }
   return kinds;
+}
+
+// Elements of one set travel together.
+using BySet = std::map<Kind, std::vector<NftElement>>;
+std::vector<NftElement> joined(BySet sets) {
+  std::vector<NftElement> all;
+  for (auto& [kind, elements] : sets) {
+    all.insert(all.end(), std::make_move_iterator(elements.begin()),
+               std::make_move_iterator(elements.end()));
+  }
+  return all;
 }
 
 // "v4_24"; nothing for a set that is not ours, and for those of single addresses.
@@ -240,40 +253,38 @@ base::Result<bool> NftEnforcer::prepare() {
 }
 
 Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
-  std::vector<NftElement> add;
-  std::vector<NftElement> again;
-  std::vector<NftElement> remove;
+  BySet add;
+  BySet again;
+  BySet remove;
   std::set<Kind> kinds = kinds_;
-  add.reserve(change.block.size());
   for (const Target& target : change.block) {
     const Kind kind = kind_of(target.network);
-    kinds.insert(kind);
-    NftElement element;
-    element.set = kind.set();
-    element.key = key_of(target.network);
+    NftElement element = {kind.set(), key_of(target.network)};
     if (target.expires_at_ms != kNeverMs) {
       element.timeout_ms =
           static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
     }
-    (known_.insert(target.network).second ? add : again).push_back(std::move(element));
+    (known_.insert(target.network).second ? add : again)[kind].push_back(std::move(element));
+  }
+  for (const BySet* both : {&add, &again}) {
+    for (const auto& [kind, elements] : *both) kinds.insert(kind);
   }
   for (const Network& network : change.unblock) {
     const Kind kind = kind_of(network);
     if (kinds.count(kind) == 0) continue;
     known_.erase(network);
-    remove.push_back({kind.set(), key_of(network)});
+    remove[kind].push_back({kind.set(), key_of(network)});
   }
   if (kinds != kinds_) {
     kinds_ = std::move(kinds);
     const Status made = build();
     if (!made.ok()) return made;
   }
-  // Elements of one set travel together.
-  const auto by_set = [](const NftElement& a, const NftElement& b) { return a.set < b.set; };
-  for (auto* list : {&add, &again, &remove}) std::stable_sort(list->begin(), list->end(), by_set);
-  const Status changed = link_.change(options_.table, add, again, remove);
+  const bool changes = !add.empty() || !again.empty() || !remove.empty();
+  const Status changed = link_.change(options_.table, joined(std::move(add)),
+                                      joined(std::move(again)), joined(std::move(remove)));
   // Our own transaction; one of another's in between makes the numbers differ.
-  if (changed.ok() && !(add.empty() && again.empty() && remove.empty())) ++generation_;
+  if (changed.ok() && changes) ++generation_;
   return changed;
 }
 
