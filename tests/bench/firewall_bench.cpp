@@ -3,8 +3,9 @@
 //
 //   firewall_bench [RULES] [PROBES] [--xdp]
 //
-// Prints: from the acknowledged rule to the kernel (p50, p99), with few rules and with RULES of
-// them; from the start of a new firewall to RULES in force, from the server and from its own disk.
+// Prints: from the acknowledged rule to the kernel (p50, p99), with few rules, beside 200 others
+// that follow, and with RULES of them; from the start of a new firewall to RULES in force, from the
+// server and from its own disk; what 100 firewalls that start at once take from the server.
 #include <signal.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ constexpr const char* kTable = "ml_guard";
 constexpr const char* kProbeSet = "v4_31";  // Probes are of a length that nothing else has.
 constexpr double kProbeWaitMs = 10'000;
 constexpr double kQuietMs = 400;
+constexpr std::size_t kFollowers = 200;
+constexpr std::size_t kStartingAtOnce = 100;
 
 [[noreturn]] void give_up(const std::string& why) {
   std::fprintf(stderr, "firewall_bench: %s\n", why.c_str());
@@ -223,6 +226,82 @@ void empty_the_kernel(Bench& bench) {
   (void)(*list)->unblock(all).ok();
 }
 
+// The text behind `"name":` up to the next comma, brace or quote.
+std::string member(const std::string& json, const std::string& name) {
+  const std::string mark = "\"" + name + "\":";
+  const std::size_t at = json.find(mark);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = json.find_first_not_of("\"", at + mark.size());
+  return json.substr(begin, json.find_first_of("\",}", begin) - begin);
+}
+
+std::unique_ptr<etcd_client::Client> open_client(Bench& bench) {
+  etcd_client::ClientOptions options;
+  options.endpoints = {bench.server.endpoint()};
+  options.credential_path = bench.server.operator_key();
+  options.reads = etcd_client::Consistency::local;
+  options.call_deadline = std::chrono::seconds(60);
+  return must(etcd_client::Client::open(options));
+}
+
+// Reads all rules, page by page, as a starting firewall does, and forgets them.
+void read_all(Bench& bench) {
+  const auto client = open_client(bench);
+  std::string after;
+  do {
+    const auto page = must(client->call(
+        {"GET", "/v1/rules/stream?after=0" + (after.empty() ? "" : "&after_id=" + after), {}, {}}));
+    if (page.status != 200) give_up(page.body);
+    after = member(page.body, "next_id");
+  } while (!after.empty());
+}
+
+void start_at_once(Bench& bench, std::size_t firewalls) {
+  const Stopwatch watch;
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < firewalls; ++i) threads.emplace_back([&] { read_all(bench); });
+  for (std::thread& thread : threads) thread.join();
+  std::printf("%zu firewalls start at once: all have all rules after %.1f s, server %.0f MB\n",
+              firewalls, watch.ms() / 1'000,
+              static_cast<double>(support::resident_bytes_peak(bench.server.pid())) / 1e6);
+  std::fflush(stdout);
+}
+
+// Others that wait for the same changes, as firewalls do.
+class Followers {
+ public:
+  Followers(Bench& bench, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) clients_.push_back(open_client(bench));
+    for (const auto& client : clients_) {
+      threads_.emplace_back([this, &client] { follow(*client); });
+    }
+  }
+  ~Followers() {
+    stopping_ = true;
+    for (const auto& client : clients_) client->cancel();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Followers(const Followers&) = delete;
+  Followers& operator=(const Followers&) = delete;
+
+ private:
+  void follow(etcd_client::Client& client) {
+    // Of a state that is far ahead: the answer says which one there is.
+    std::string revision = member(must(client.call({"GET", "/status", {}, {}})).body, "revision");
+    while (!stopping_) {
+      const auto answer =
+          client.call({"GET", "/v1/rules/stream?after=" + revision + "&wait=20000ms", {}, {}});
+      if (!answer.ok()) continue;
+      const std::string next = member(answer->body, "revision");
+      if (!next.empty()) revision = next;
+    }
+  }
+
+  std::vector<std::unique_ptr<etcd_client::Client>> clients_;
+  std::vector<std::thread> threads_;
+  std::atomic<bool> stopping_ = false;
+};
+
 void run(std::size_t rules, std::size_t probes, bool with_xdp) {
   Bench bench;
   begin(bench);
@@ -234,6 +313,9 @@ void run(std::size_t rules, std::size_t probes, bool with_xdp) {
     const support::Process firewall = start_firewall(bench);
     (void)probe(bench, 3, 0);
     print("acknowledged to in the kernel, few rules", probe(bench, probes, 3));
+    const Followers followers(bench, kFollowers);
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    print("the same, 200 others follow", probe(bench, probes, probes + 3));
   }
   const Stopwatch filling;
   fill(bench, rules);
@@ -247,7 +329,8 @@ void run(std::size_t rules, std::size_t probes, bool with_xdp) {
   time_start(bench, "after a crash", networks);
   const support::Process firewall = start_firewall(bench);
   std::this_thread::sleep_for(std::chrono::seconds(3));
-  print("acknowledged to in the kernel, many rules", probe(bench, probes, probes + 3));
+  print("acknowledged to in the kernel, many rules", probe(bench, probes, 2 * probes + 3));
+  start_at_once(bench, kStartingAtOnce);
 }
 
 }  // namespace
