@@ -10,7 +10,6 @@
 #include "base/logging.h"
 #include "firewall/dry_run_enforcer.h"
 #include "firewall/enforcement.h"
-#include "firewall/host_addresses.h"
 #include "firewall/live_detail.h"
 #include "firewall/remembered.h"
 #include "firewall/rule_keeper.h"
@@ -341,7 +340,7 @@ Status RunningFirewall::set_up_xdp() {
 
 void RunningFirewall::look_at_host() {
   host_at_ = steady_clock::now() + kLookAtHostEvery;
-  std::vector<ProtectedNetwork> all = host_addresses();
+  std::vector<ProtectedNetwork> all = options_.host_addresses();
   all.insert(all.end(), remembered_.control_plane.begin(), remembered_.control_plane.end());
   for (const std::vector<std::string>* list : {&config_.allowlist, &remembered_.global_allowlist}) {
     for (const std::string& text : *list) {
