@@ -2,7 +2,7 @@
 # `make test` and `make run-lab-dev` work on a fresh Debian 12: they install what they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test soak bench fuzz format check asan tsan install run-lab-dev clean
+.PHONY: help deps build test evaluate soak bench fuzz format check asan tsan install run-lab-dev clean
 
 # Tests with the label `root` need namespaces and mounts: they run where we are root.
 ifeq ($(shell id -u),0)
@@ -16,6 +16,10 @@ CTEST := ctest --output-on-failure --no-tests=error -j2
 SOAK_ROUNDS ?= 200
 FUZZ_SECONDS ?= 60
 
+# Labelled captures (not part of the project), and the model that is judged on them.
+SHARED_DATA ?= ../shared/data
+MODEL ?= data/models/flows-v1.json
+
 # Labels of the tests that run under the sanitizers; `threads` are the unit tests that have some.
 SANITIZED ?= unit sim e2e cluster
 space := $(subst ,, )
@@ -23,6 +27,7 @@ space := $(subst ,, )
 help:
 	@echo "make build         every binary, in build/bin/"
 	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
+	@echo "make evaluate      judge the shipped model on $(SHARED_DATA), and write docs/model-card.md anew"
 	@echo "make run-lab-dev   install, build, start the control plane and all components here"
 	@echo "make soak          the long rounds whole: $(SOAK_ROUNDS) kills, $(FUZZ_SECONDS) s a fuzz target"
 	@echo "make bench         benchmarks beside Debian's etcd, in one run"
@@ -41,6 +46,11 @@ build: deps
 
 test: build
 	@cd build && $(CTEST) $(NOT_LABELS)
+
+evaluate: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target ml-detector
+	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --card docs/model-card.md
 
 soak: build
 	@cd build && MLGUARD_ROUNDS=$(SOAK_ROUNDS) $(CTEST) -j1 $(NOT_LABELS) -L soak --timeout 3600

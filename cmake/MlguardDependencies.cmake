@@ -23,5 +23,12 @@ target_link_libraries(mlguard_sqlite INTERFACE ${SQLITECPP_LIBRARY} PkgConfig::S
 target_compile_definitions(mlguard_sqlite INTERFACE
   SQLITE_ENABLE_SESSION SQLITE_ENABLE_PREUPDATE_HOOK)
 
+# XGBoost comes without a .pc and without a CMake file.
+find_library(XGBOOST_LIBRARY xgboost REQUIRED)
+find_path(XGBOOST_INCLUDE_DIR xgboost/c_api.h REQUIRED)
+add_library(mlguard_xgboost INTERFACE)
+target_link_libraries(mlguard_xgboost INTERFACE ${XGBOOST_LIBRARY})
+target_include_directories(mlguard_xgboost SYSTEM INTERFACE "${XGBOOST_INCLUDE_DIR}")
+
 find_program(MLGUARD_BPF_CLANG NAMES clang-14 REQUIRED)
 find_program(MLGUARD_BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)

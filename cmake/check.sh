@@ -12,7 +12,9 @@ echo "format: clean"
 [ "${1:-all}" = all ] || exit 0
 
 cmake --preset tidy >/dev/null
-git ls-files '*.cpp' | grep -v '^tests/' |
-  xargs -P 2 -n 4 clang-tidy-14 --quiet -p build-tidy --warnings-as-errors='*' 2>build-tidy/tidy.log ||
+cmake --build --preset tidy --target generated_sources >/dev/null
+jq -r '.[].file' build-tidy/compile_commands.json | grep -E '\.(cpp|cxx)$' |
+  grep -vE "^$PWD/tests/|/build-tidy/tests/|\.pb\.cc$" | sort -u |
+  xargs -P 2 -n 1 clang-tidy-14 --quiet -p build-tidy --warnings-as-errors='*' 2>build-tidy/tidy.log ||
   { grep -vE 'warnings? generated|Suppressed|Use -header-filter' build-tidy/tidy.log >&2; exit 1; }
 echo "clang-tidy: clean"

@@ -57,6 +57,8 @@ Outcome run(const CommandContext& context, const RevokeToken& command);
 Outcome run(const CommandContext& context, const EnrolIdentity& command);
 Outcome run(const CommandContext& context, const RevokeIdentity& command);
 Outcome run(const CommandContext& context, const AnnouncePipelineKey& command);
+Outcome run(const CommandContext& context, const PutModelPart& command);
+Outcome run(const CommandContext& context, const RemoveModel& command);
 Outcome run(const CommandContext& context, const AppendAudit& command);
 Outcome run(const CommandContext& context, const Maintain& command);
 

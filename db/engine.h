@@ -108,6 +108,23 @@ struct AnnouncePipelineKey {
   std::int64_t grace_ms = 0;
   std::optional<std::uint64_t> expected_version;
 };
+inline constexpr std::size_t kModelPartBytesMax = 1024 * 1024;
+inline constexpr std::size_t kModelPartsMax = 32;
+inline constexpr std::size_t kModelsMax = 16;
+bool is_model_sha256(std::string_view text);  // 64 lower-case hexadecimal digits
+// One part of a model; the one that completes it is taken only if the whole has that hash. Errors:
+// invalid_argument / "invalid_model", "model_damaged"; conflict / "model_differs" (other parts or
+// another name stand there); resource_exhausted / "too_many_models".
+struct PutModelPart {
+  std::string sha256;
+  std::uint64_t part = 0;
+  std::uint64_t parts = 0;
+  std::string name;
+  std::string bytes;
+};
+struct RemoveModel {  // not_found / "no_model"
+  std::string sha256;
+};
 struct RevokeIdentity {  // not_found / "no_identity"
   std::string public_key;
 };
@@ -119,11 +136,11 @@ struct AppendAudit {
 // takes no revision) when idle.
 struct Maintain {};
 
-using Command =
-    std::variant<RegisterComponent, UnregisterComponent, RemoveComponent, RecordHealth,
-                 FlushHeartbeats, PutConfig, DeleteConfig, RollbackConfig, PutRules, RemoveRules,
-                 PutDetections, RecordApplied, CreateToken, RevokeToken, EnrolIdentity,
-                 RevokeIdentity, AnnouncePipelineKey, AppendAudit, Maintain>;
+using Command = std::variant<RegisterComponent, UnregisterComponent, RemoveComponent, RecordHealth,
+                             FlushHeartbeats, PutConfig, DeleteConfig, RollbackConfig, PutRules,
+                             RemoveRules, PutDetections, RecordApplied, CreateToken, RevokeToken,
+                             EnrolIdentity, RevokeIdentity, AnnouncePipelineKey, PutModelPart,
+                             RemoveModel, AppendAudit, Maintain>;
 
 // When a write is answered.
 enum class Ack {
@@ -157,6 +174,7 @@ struct Page {
 };
 
 struct DetectionFilter {
+  std::string id;    // How its id begins. Empty: all.
   std::string kind;  // Empty: all.
   std::string source_ip;
   std::int64_t since_ms = 0;
@@ -172,6 +190,17 @@ struct StoredDetection {
 struct StoredPipelineKey {
   base::PipelineKey key;
   std::string sealed_secret;  // Never sent out.
+};
+
+// A model without its bytes.
+struct StoredModel {
+  std::string sha256;
+  std::string name;
+  std::uint64_t parts = 0;
+  std::uint64_t parts_there = 0;  // all of them: it is complete
+  std::uint64_t bytes = 0;        // of the parts that are there
+  std::string author;
+  std::int64_t created_at_ms = 0;  // of the latest part
 };
 
 inline constexpr std::size_t kPageRowsMax = 1000;
@@ -213,6 +242,11 @@ class Reader {
   virtual base::Result<std::vector<base::Identity>> identities() = 0;
   // By id; retired ones are gone.
   virtual base::Result<std::vector<StoredPipelineKey>> pipeline_keys() = 0;
+  // The latest pushed first.
+  virtual base::Result<std::vector<StoredModel>> models() = 0;
+  // not_found / "no_model".
+  virtual base::Result<StoredModel> model(std::string_view sha256) = 0;
+  virtual base::Result<std::string> model_part(std::string_view sha256, std::uint64_t part) = 0;
   // Newest first; Page::after is an id to continue below (0: from the newest).
   virtual base::Result<std::vector<base::AuditRecord>> audit(Page page) = 0;
   // Ascending after the revision Page::after; resource empty for all, else "config/sniffer" exactly

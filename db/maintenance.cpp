@@ -48,6 +48,8 @@ std::size_t purge_tombstones(const CommandContext& context) {
       "? LIMIT ?)",
       "DELETE FROM pipeline_key WHERE id IN (SELECT id FROM pipeline_key WHERE deleted = 1 AND hlc "
       "< ? LIMIT ?)",
+      "DELETE FROM model_part WHERE (sha256, part) IN (SELECT sha256, part FROM model_part WHERE "
+      "deleted = 1 AND hlc < ? LIMIT ?)",
   };
   const std::int64_t before_ms =
       std::max<std::int64_t>(context.now_ms - context.retention.tombstone_ms, 0);

@@ -42,7 +42,7 @@ ConfigVersion config_of(const Query& row) {
 const std::string& detection_statement(bool newest_first, bool by_source) {
   static const auto make = [](bool newest, bool source) {
     std::string sql = select(kDetectionColumns, "FROM detection WHERE revision > ? AND ");
-    sql += "detected_at >= ? AND (? = '' OR kind = ?) AND deleted = 0";
+    sql += "detected_at >= ? AND (? = '' OR kind = ?) AND substr(id, 1, ?) = ? AND deleted = 0";
     if (source) sql += " AND source_ip = ?";
     return sql + (newest ? " ORDER BY revision DESC, id DESC" : " ORDER BY revision, id");
   };
@@ -195,7 +195,8 @@ Result<std::vector<StoredDetection>> SqliteReader::detections(const DetectionFil
     std::vector<StoredDetection> all;
     Query query =
         connection_->query(detection_statement(newest_first, !filter.source_ip.empty()).c_str());
-    query.bind_all(page.after, filter.since_ms, filter.kind, filter.kind);
+    query.bind_all(page.after, filter.since_ms, filter.kind, filter.kind, filter.id.size(),
+                   filter.id);
     if (!filter.source_ip.empty()) query.bind(filter.source_ip);
     while (query.step()) {
       StoredDetection next = detection_of(query);

@@ -40,6 +40,9 @@ class SqliteReader final : public Reader {
   base::Result<std::vector<base::Applied>> applied() override;
   base::Result<std::vector<base::Token>> tokens() override;
   base::Result<std::vector<StoredPipelineKey>> pipeline_keys() override;
+  base::Result<std::vector<StoredModel>> models() override;
+  base::Result<StoredModel> model(std::string_view sha256) override;
+  base::Result<std::string> model_part(std::string_view sha256, std::uint64_t part) override;
   base::Result<std::optional<base::Token>> token(std::string_view id) override;
   base::Result<std::optional<base::Identity>> identity(std::string_view public_key) override;
   base::Result<std::vector<base::Identity>> identities() override;

@@ -162,6 +162,16 @@ void add_records(std::vector<ReplicatedTable>& all) {
                        {"created_at", kInteger},
                        {"author", kText},
                        {"revision", kInteger}}));
+  all.push_back(table(TableId::model_part, "model_part", 2,
+                      {{"sha256", kText},
+                       {"part", kInteger},
+                       {"parts", kInteger},
+                       {"name", kText},
+                       {"size", kInteger},
+                       {"bytes", kBlob},
+                       {"author", kText},
+                       {"created_at", kInteger},
+                       {"revision", kInteger}}));
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ enum class TableId : std::uint8_t {
   conflict = 11,
   member = 12,
   pipeline_key = 13,
+  model_part = 14,
 };
 
 // Key columns come first; hlc, origin and deleted come last.

@@ -55,6 +55,7 @@ std::optional<std::size_t> revision_column(TableId table) {
     case TableId::detection: return 10;
     case TableId::member: return 2;
     case TableId::pipeline_key: return 6;
+    case TableId::model_part: return 8;
     default: return std::nullopt;
   }
 }

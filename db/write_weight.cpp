@@ -21,6 +21,9 @@ std::size_t weight_of(const Command& command) {
       bytes += kRowBytesGuess + each.detail.size();
     return bytes;
   }
+  if (const auto* put = std::get_if<PutModelPart>(&command)) {
+    return kRowBytesGuess + put->bytes.size();
+  }
   return kRowBytesGuess;
 }
 

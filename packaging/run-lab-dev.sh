@@ -70,6 +70,10 @@ has_leader() {
 }
 wait_until "$healthy_within_s" "a leader" "$lab/log/etcd-server-$port.log" has_leader
 
+# What the sniffer watches: where this machine's packets leave it, or its loopback.
+interface=${MLGUARD_LAB_IFACE:-$(ip route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
+interface=${interface:-lo}
+
 for name in "${components[@]}"; do
   credential=$XDG_STATE_HOME/ml-guard/$name.credential
   # The token goes through the environment: arguments are there for everyone to read in ps.
@@ -78,12 +82,12 @@ for name in "${components[@]}"; do
     MLGUARD_JOIN=$("$bin/ml-guard" token create --role "$name" -o raw)
     export MLGUARD_JOIN
   fi
-  echo "starting $name ..."
   flags=()
+  [ "$name" != sniffer ] || flags=(--iface "$interface")
   # Nobody's own machine should drop packets because of a rule that was tried out.
   [ "$name" != firewall ] || flags=(--dry-run)
-  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS" \
-    "${flags[@]}"
+  echo "starting $name${flags[*]:+ ${flags[*]}} ..."
+  MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS" "${flags[@]}"
 done
 
 unset MLGUARD_JOIN
@@ -91,7 +95,7 @@ unset MLGUARD_JOIN
 all_healthy() {
   local healthy
   healthy=$(curl -fsS "http://localhost:$port/health" |
-    jq '[.components[] | select(.status == "healthy" and .last_heartbeat != "")] | length')
+    jq '[.components[] | select(.status == "healthy" and .last_heartbeat != null)] | length')
   [ "$healthy" -ge ${#components[@]} ]
 }
 wait_until "$healthy_within_s" "a component" "$lab/log/${components[-1]}.log" all_healthy
@@ -99,12 +103,18 @@ wait_until "$healthy_within_s" "a component" "$lab/log/${components[-1]}.log" al
 echo
 "$bin/ml-guard" members
 "$bin/ml-guard" health
+if [ "$(id -u)" -ne 0 ]; then
+  echo
+  echo "Not root: the sniffer cannot watch $interface (degraded); it needs root, or CAP_BPF, CAP_NET_ADMIN and"
+  echo "CAP_PERFMON. Captures it can read: ml-guard features FILE.pcap"
+fi
 cat <<TEXT
 
-All healthy. In another terminal:
+All up. In another terminal:
   export PATH=$bin:\$PATH MLGUARD_CREDENTIALS=$MLGUARD_CREDENTIALS
   export MLGUARD_ENDPOINTS=$MLGUARD_ENDPOINTS
   ml-guard status                                        the control plane
+  ml-guard flows --follow                                who talks most on $interface
   ml-guard config get sniffer                            a component's configuration
   ml-guard rules add 192.0.2.7 --ttl 1h --reason test    block an address for an hour
   curl -s http://localhost:$port/health | jq '.components'

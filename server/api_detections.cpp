@@ -23,6 +23,7 @@ void list_detections(ApiContext& api, const ExchangePtr& exchange) {
   if (!since) return exchange->fail(since.error());
   db::DetectionFilter filter;
   filter.kind = query.get("kind").value_or("");
+  filter.id = query.get("id").value_or("");
   filter.source_ip = query.get("source_ip").value_or("");
   if (*since > 0) filter.since_ms = api.clock.wall_ms() - *since;
   read(api, exchange, [&](db::Reader& reader) -> Result<ApiAnswer> {

@@ -61,6 +61,13 @@ void revoke_identity(ApiContext& api, const ExchangePtr& exchange);
 void list_pipeline_keys(ApiContext& api, const ExchangePtr& exchange);
 void rotate_pipeline_keys(ApiContext& api, const ExchangePtr& exchange);
 
+// api_models.cpp
+void list_models(ApiContext& api, const ExchangePtr& exchange);
+void get_model(ApiContext& api, const ExchangePtr& exchange);
+void get_model_part(ApiContext& api, const ExchangePtr& exchange);
+void put_model_part(ApiContext& api, const ExchangePtr& exchange);
+void remove_model(ApiContext& api, const ExchangePtr& exchange);
+
 // api_cluster.cpp
 void list_members(ApiContext& api, const ExchangePtr& exchange);
 void add_member(ApiContext& api, const ExchangePtr& exchange);

@@ -23,6 +23,12 @@ Json time_or_null(std::int64_t at_ms) {
   return at_ms == 0 ? Json(nullptr) : Json(base::iso_time(at_ms));
 }
 
+// What the component says of itself with its beats ("ok", "degraded"); null before the first.
+Json said_status(const ComponentHealth& health) {
+  const base::Heartbeat& last = health.lease.last;
+  return last.status.empty() || last.received_at_ms == 0 ? Json(nullptr) : Json(last.status);
+}
+
 Json component_json(const ComponentHealth& health) {
   const base::Component& component = health.lease.component;
   return {{"name", component.name},
@@ -30,6 +36,7 @@ Json component_json(const ComponentHealth& health) {
           {"version", component.version},
           {"address", component.address},
           {"status", base::to_string(health.health)},
+          {"says", said_status(health)},
           {"last_heartbeat", time_or_null(health.lease.last.received_at_ms)},
           {"age_ms", health.age_ms},
           {"registered_at", time_or_null(component.registered_at_ms)},
@@ -90,9 +97,10 @@ std::string encode_health(const std::vector<ComponentHealth>& components, bool s
   Json by_name = Json::object();
   bool degraded = !store_healthy;
   for (const ComponentHealth& health : components) {
-    if (health.health >= base::Health::stale) degraded = true;
+    if (health.health >= base::Health::stale || said_status(health) == "degraded") degraded = true;
     by_name[health.lease.component.name] = {
         {"status", base::to_string(health.health)},
+        {"says", said_status(health)},
         {"last_heartbeat", time_or_null(health.lease.last.received_at_ms)},
         {"age_ms", health.age_ms}};
   }

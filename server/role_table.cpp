@@ -27,6 +27,8 @@ const char* to_string(Verb verb) {
     case Verb::pipeline_keys_read: return "read pipeline keys";
     case Verb::pipeline_keys_use: return "use pipeline keys";
     case Verb::pipeline_keys_rotate: return "rotate pipeline keys";
+    case Verb::models_read: return "read models";
+    case Verb::models_write: return "push or remove models";
     case Verb::backup: return "make backups";
     case Verb::verify: return "verify the database";
     case Verb::cluster_read: return "read members and conflicts";

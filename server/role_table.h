@@ -35,6 +35,8 @@ enum class Verb {
   pipeline_keys_read,    // which there are, and when each is active
   pipeline_keys_use,     // their secrets
   pipeline_keys_rotate,  //
+  models_read,           // list and fetch
+  models_write,          // push and remove
   backup,
   verify,
   cluster_read,    // members, conflicts
@@ -90,6 +92,8 @@ inline constexpr std::array<Row, kVerbs> kTable = {{
     {Verb::pipeline_keys_read, /* */ {A, N, A, A, N, N}},
     {Verb::pipeline_keys_use, /*  */ {N, N, A, A, N, N}},
     {Verb::pipeline_keys_rotate, /**/ {A, N, N, N, N, N}},
+    {Verb::models_read, /*        */ {A, N, N, A, N, A}},
+    {Verb::models_write, /*       */ {A, N, N, N, N, N}},
     {Verb::backup, /*             */ {A, A, N, N, N, N}},
     {Verb::verify, /*             */ {A, N, N, N, N, N}},
     {Verb::cluster_read, /*       */ {A, N, N, N, N, A}},

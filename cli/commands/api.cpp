@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kHttpErrorFirst = 400;
 
-struct Options {
+struct ApiOptions {
   std::string method;
   std::string path;
   std::string data;
@@ -22,7 +22,7 @@ struct Options {
   bool include = false;
 };
 
-base::Result<etcd_client::RawRequest> make_request(Context& context, const Options& options) {
+base::Result<etcd_client::RawRequest> make_request(Context& context, const ApiOptions& options) {
   etcd_client::RawRequest request;
   request.method = options.method;
   std::transform(request.method.begin(), request.method.end(), request.method.begin(), [](char c) {
@@ -49,7 +49,7 @@ base::Result<etcd_client::RawRequest> make_request(Context& context, const Optio
   return request;
 }
 
-base::Status run_api(Context& context, const Options& options) {
+base::Status run_api(Context& context, const ApiOptions& options) {
   auto request = make_request(context, options);
   if (!request.ok()) return request.error();
   auto opened = context.client();
@@ -78,7 +78,7 @@ base::Status run_api(Context& context, const Options& options) {
 }  // namespace
 
 void define_api(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ApiOptions>();
   app.add_option("METHOD", options->method, "GET, PUT, POST or DELETE")->required();
   app.add_option("PATH", options->path, "Path and query, such as /v1/rules?limit=10")->required();
   app.add_option("-d,--data", options->data, "Body; @FILE reads a file, - reads the input")

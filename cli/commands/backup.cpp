@@ -23,7 +23,7 @@ constexpr mode_t kPrivateFileMode = 0600;  // the state holds configurations, an
 // It reads the whole state.
 constexpr std::chrono::minutes kTimeAllowed{10};
 
-struct Options {
+struct BackupOptions {
   std::string file;
   bool force = false;
 };
@@ -122,7 +122,7 @@ base::Status download(Context& context, const Backup& backup, PartialFile& file)
   return {};
 }
 
-base::Status run_backup(Context& context, const Options& options) {
+base::Status run_backup(Context& context, const BackupOptions& options) {
   if (!options.force && access(options.file.c_str(), F_OK) == 0) {
     return base::Error{base::ErrorCode::conflict, "exists",
                        options.file + " is there already; choose another name, or add --force"};
@@ -158,7 +158,7 @@ base::Status run_backup(Context& context, const Options& options) {
 }  // namespace
 
 void define_backup(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BackupOptions>();
   app.add_option("FILE", options->file, "A new file, mode 0600: an SQLite database")->required();
   app.add_flag("--force", options->force, "Replace the file");
   set_examples(app, {"backup state-$(date +%F).db"});

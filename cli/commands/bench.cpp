@@ -17,14 +17,14 @@ namespace {
 
 constexpr std::size_t kDocumentBytesMin = 32;
 
-struct Options {
+struct BenchFlags {
   std::string operation;
   std::size_t clients = 16;
   std::string duration = "10s";
   std::size_t size_bytes = 256;
 };
 
-base::Result<BenchOptions> check(const Options& options) {
+base::Result<BenchOptions> check(const BenchFlags& options) {
   static const std::vector<std::string> operations = {"put", "get", "heartbeat", "watch"};
   if (std::find(operations.begin(), operations.end(), options.operation) == operations.end()) {
     return usage_error("'" + options.operation + "' is not one of put, get, heartbeat, watch");
@@ -51,7 +51,7 @@ std::string guarantee_of(const std::string& operation, const Settings& settings)
   return "";
 }
 
-base::Status run(Context& context, const Options& typed) {
+base::Status run(Context& context, const BenchFlags& typed) {
   auto options = check(typed);
   if (!options.ok()) return options.error();
   options->guarantee = guarantee_of(options->operation, context.settings());
@@ -72,7 +72,7 @@ base::Status run(Context& context, const Options& typed) {
 }  // namespace
 
 void define_bench(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BenchFlags>();
   app.add_option("OPERATION", options->operation, "put, get, heartbeat or watch")->required();
   app.add_option("--clients", options->clients,
                  "Threads, each with a connection of its own (default: 16)")

@@ -18,7 +18,7 @@ using wire::MemberInfo;
 using wire::MemberKind;
 using wire::MemberList;
 
-struct Options {
+struct ClusterOptions {
   std::string address;
   bool learner = false;
   bool yes = false;
@@ -72,7 +72,7 @@ base::Status run_members(Context& context) {
 
 // ---- member add, remove
 
-base::Status run_add(Context& context, const Options& options) {
+base::Status run_add(Context& context, const ClusterOptions& options) {
   const auto checked = check_address(options.address);
   if (!checked.ok()) return checked;
   const auto answer = context.send(
@@ -108,7 +108,7 @@ std::string danger_of_removing(const std::vector<MemberInfo>& members, const Mem
   return {};
 }
 
-base::Status run_remove(Context& context, const Options& options) {
+base::Status run_remove(Context& context, const ClusterOptions& options) {
   const auto checked = check_address(options.address);
   if (!checked.ok()) return checked;
   const auto list = fetch_members(context);
@@ -156,7 +156,7 @@ base::Status run_leader(Context& context) {
   return {};
 }
 
-base::Status run_transfer(Context& context, const Options& options) {
+base::Status run_transfer(Context& context, const ClusterOptions& options) {
   const auto checked = check_address(options.address);
   if (!checked.ok()) return checked;
   const auto answer =
@@ -168,7 +168,7 @@ base::Status run_transfer(Context& context, const Options& options) {
   return {};
 }
 
-void add_address(CLI::App& app, const std::shared_ptr<Options>& options) {
+void add_address(CLI::App& app, const std::shared_ptr<ClusterOptions>& options) {
   app.add_option("HOST:PORT", options->address, "The instance, as the others reach it")->required();
 }
 
@@ -182,7 +182,7 @@ void define_members(CLI::App& app, Context& context) {
 void define_member(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   set_examples(app, {"member add 10.0.0.7:2379", "member remove 10.0.0.5:2379"});
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ClusterOptions>();
 
   CLI::App& add = add_subcommand(app, "add", "take an instance in; start it with the same key");
   add_address(add, options);
@@ -199,7 +199,7 @@ void define_member(CLI::App& app, Context& context) {
 
 void define_leader(CLI::App& app, Context& context) {
   set_examples(app, {"leader", "leader -o raw", "leader transfer 10.0.0.6:2379"});
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ClusterOptions>();
 
   CLI::App& transfer = add_subcommand(app, "transfer", "let another instance lead");
   add_address(transfer, options);

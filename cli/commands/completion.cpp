@@ -16,7 +16,7 @@ namespace {
 constexpr mode_t kFolderMode = 0755;
 constexpr mode_t kPageMode = 0644;
 
-struct Options {
+struct CompletionOptions {
   std::string shell;
   std::vector<std::string> words;
   std::string man_folder;
@@ -39,7 +39,7 @@ base::Status write_man_pages(const CLI::App& root, const std::string& folder) {
   return {};
 }
 
-base::Status run_help(Context& context, const CLI::App& root, const Options& options) {
+base::Status run_help(Context& context, const CLI::App& root, const CompletionOptions& options) {
   if (!options.man_folder.empty()) return write_man_pages(root, options.man_folder);
   const CLI::App* app = &root;
   for (const std::string& word : options.words) {
@@ -59,7 +59,7 @@ base::Status run_help(Context& context, const CLI::App& root, const Options& opt
 }  // namespace
 
 void define_completion(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CompletionOptions>();
   app.add_option("SHELL", options->shell, "bash, zsh or fish")->required();
   app.footer(
       "  source <(ml-guard completion bash)\n"
@@ -73,7 +73,7 @@ void define_completion(CLI::App& app, Context& context) {
 }
 
 void define_help(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CompletionOptions>();
   app.add_option("COMMAND", options->words, "Which command");
   // For the build, which installs the pages.
   app.add_option("--man", options->man_folder, "Write the man pages into this folder")

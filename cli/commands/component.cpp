@@ -13,7 +13,7 @@
 namespace mlguard::cli {
 namespace {
 
-struct Options {
+struct ComponentOptions {
   std::string name;
   bool yes = false;
 };
@@ -22,7 +22,7 @@ std::string time_and_age(const std::string& iso, std::int64_t now_ms) {
   return iso.empty() ? "never" : short_time(iso) + "  (" + age(iso, now_ms) + ")";
 }
 
-base::Status run_get(Context& context, const Options& options) {
+base::Status run_get(Context& context, const ComponentOptions& options) {
   context.set_subject(options.name);
   auto answer = context.get("/components/" + url_encode(options.name));
   if (!answer.ok()) return answer.error();
@@ -62,7 +62,7 @@ base::Status run_get(Context& context, const Options& options) {
   return {};
 }
 
-base::Status run_rm(Context& context, const Options& options) {
+base::Status run_rm(Context& context, const ComponentOptions& options) {
   context.set_subject(options.name);
   if (!options.yes) {
     auto sure = context.agreed(
@@ -82,7 +82,7 @@ base::Status run_rm(Context& context, const Options& options) {
 void define_component(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   set_examples(app, {"component get sniffer", "component rm sniffer-dmz"});
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ComponentOptions>();
 
   CLI::App& get = add_subcommand(app, "get", "everything known about one component");
   get.add_option("COMPONENT", options->name, "Its name")->required();

@@ -19,7 +19,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t kValueCharsMax = 60;  // A document would fill the screen.
 
-struct Options {
+struct ConflictsOptions {
   std::size_t limit = 20;
   std::size_t offset = 0;
 };
@@ -93,7 +93,7 @@ Table raw_table(const std::vector<ConflictInfo>& conflicts) {
   return table;
 }
 
-base::Status run_conflicts(Context& context, const Options& options) {
+base::Status run_conflicts(Context& context, const ConflictsOptions& options) {
   if (options.limit == 0 || options.limit > wire::kConflictsMax) {
     return usage_error("--limit is a number from 1 to " + std::to_string(wire::kConflictsMax));
   }
@@ -125,7 +125,7 @@ base::Status run_conflicts(Context& context, const Options& options) {
 }  // namespace
 
 void define_conflicts(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConflictsOptions>();
   app.add_option("-n,--limit", options->limit, "At most so many, the newest first (default: 20)")
       ->type_name("N");
   app.add_option("--offset", options->offset, "Leave out so many of the newest")->type_name("N");

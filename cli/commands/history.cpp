@@ -19,11 +19,13 @@ namespace {
 
 constexpr std::chrono::seconds kDetectionPollInterval{1};
 constexpr std::int64_t kLongPollMsMax = 5'000;
+constexpr std::size_t kLabelColumns = 15;
+constexpr std::size_t kIdShown = 8;
 // While following, a page takes a whole write: a smaller one could end between two detections of
 // one revision, and the next page begins behind that.
 constexpr std::size_t kFollowRows = base::kDetectionsPerWriteMax;
 
-struct Options {
+struct HistoryOptions {
   std::size_t limit = 30;
   std::uint64_t after = 0;
   bool follow = false;
@@ -31,9 +33,10 @@ struct Options {
   std::string source;
   std::string since;
   std::string resource;
+  std::string id;
 };
 
-void add_limit(CLI::App& app, const std::shared_ptr<Options>& options) {
+void add_limit(CLI::App& app, const std::shared_ptr<HistoryOptions>& options) {
   app.add_option("-n,--limit", options->limit, "At most so many (default: 30)")->type_name("N");
 }
 
@@ -69,16 +72,16 @@ class PageWriter {
 // ---- detections
 
 const std::vector<std::string>& detection_keys() {
-  static const std::vector<std::string> keys = {"revision",  "detected_at",    "kind",
-                                                "source_ip", "destination_ip", "destination_port",
-                                                "score",     "component",      "rule_id"};
+  static const std::vector<std::string> keys = {
+      "revision",         "detected_at", "kind",      "source_ip", "destination_ip",
+      "destination_port", "score",       "component", "rule_id",   "id"};
   return keys;
 }
 
 Table detection_table(const Context& context, const std::vector<TextRow>& rows) {
   Table table({text_column("DETECTED"), spare_age_column("AGE"), shrinking_column("KIND"),
                text_column("FROM"), text_column("TO"), number_column("SCORE"),
-               shrinking_column("RULE")});
+               shrinking_column("RULE"), text_column("ID")});
   for (const TextRow& row : rows) {
     const bool has_port = !row[5].empty() && row[5] != "0";
     std::array<char, 32> score{};
@@ -89,12 +92,13 @@ Table detection_table(const Context& context, const std::vector<TextRow>& rows) 
                    row[3],
                    row[4] + (has_port ? ":" + row[5] : ""),
                    std::string(score.data()),
-                   row[8]});
+                   row[8],
+                   context.raw() ? row[9] : row[9].substr(0, kIdShown)});
   }
   return table;
 }
 
-base::Result<std::string> detections_target(const Options& options, std::uint64_t after) {
+base::Result<std::string> detections_target(const HistoryOptions& options, std::uint64_t after) {
   const std::size_t limit = options.follow && after > 0 ? kFollowRows : options.limit;
   std::string target = "/v1/detections?limit=" + std::to_string(limit);
   if (after > 0) target += "&after=" + std::to_string(after);
@@ -109,7 +113,7 @@ base::Result<std::string> detections_target(const Options& options, std::uint64_
   return target;
 }
 
-base::Status run_detections(Context& context, const Options& options) {
+base::Status run_detections(Context& context, const HistoryOptions& options) {
   std::uint64_t after = options.after;
   PageWriter writer(context, "detections",
                     "no detections: nothing suspicious was seen, or no ml-detector runs yet");
@@ -129,6 +133,79 @@ base::Status run_detections(Context& context, const Options& options) {
     for (const TextRow& row : *rows) after = std::max(after, to_number(row[0]));
     std::this_thread::sleep_for(kDetectionPollInterval);
   }
+}
+
+// A detection's detail as sentences: what fired, by how much, and what became of the source.
+void add_detail(std::vector<std::pair<std::string, std::string>>& lines,
+                const std::string& detection) {
+  const std::string by = field_of(detection, "detail.by");
+  if (!by.empty())
+    lines.emplace_back("said by", by + " (" + field_of(detection, "detail.layer") + ")");
+  for (const char* score : {"rule_score", "model_score"}) {
+    const std::string value = field_of(detection, std::string("detail.") + score);
+    if (!value.empty())
+      lines.emplace_back(score[0] == 'r' ? "rule's score" : "model's score", value);
+  }
+  const std::string flows = field_of(detection, "detail.flows");
+  if (!flows.empty()) lines.emplace_back("flows", flows + " since the last report");
+  const std::string detail = field_of(detection, "detail");
+  if (const auto reasons = rows_of(detail, "reasons", {"what", "value", "limit"}); reasons.ok()) {
+    for (const TextRow& row : *reasons) {
+      lines.emplace_back("because", row[0] + " was " + row[1] + ", from " + row[2] + " on");
+    }
+  }
+  if (const auto features = rows_of(detail, "features", {"name", "value", "added"});
+      features.ok()) {
+    for (const TextRow& row : *features) {
+      const std::string value = row[1].empty() ? "missing" : row[1];
+      lines.emplace_back("model saw", row[0] + " = " + value + " (adds " + row[2] + ")");
+    }
+  }
+  const std::string evidence = field_of(detection, "detail.evidence");
+  if (evidence == "forgeable") {
+    lines.emplace_back("evidence", "forgeable: somebody else could have sent these packets");
+  } else if (!evidence.empty()) {
+    lines.emplace_back("evidence", "proven: the source answered the server");
+  }
+}
+
+base::Status run_explain(Context& context, const Options& options) {
+  const auto answer = context.get("/v1/detections?limit=2&id=" + url_encode(options.id));
+  if (!answer.ok()) return answer.error();
+  const std::vector<std::string> found = json_lines_of(*answer, "detections");
+  if (found.size() != 1) {
+    return base::Error{base::ErrorCode::not_found, "no_detection",
+                       found.empty() ? "there is no detection '" + options.id + "'"
+                                     : "'" + options.id + "' begins several ids; type more of it"};
+  }
+  const std::string& detection = found.front();
+  if (context.json()) {
+    context.out() << pretty_json(detection);
+    return {};
+  }
+  const std::string source = field_of(detection, "source_ip");
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"detection", field_of(detection, "id")},
+      {"what", field_of(detection, "kind") + ", score " + field_of(detection, "score")},
+      {"when", field_of(detection, "detected_at")},
+      {"from", source.empty() ? "many sources" : source},
+      {"to",
+       field_of(detection, "destination_ip") + ", port " + field_of(detection, "destination_port")},
+      {"seen by", field_of(detection, "component")}};
+  add_detail(lines, detection);
+  const std::string rule = field_of(detection, "rule_id");
+  const std::string why_not = field_of(detection, "detail.not_blocked");
+  if (!rule.empty()) {
+    lines.emplace_back("blocked by", rule);
+  } else if (!why_not.empty()) {
+    lines.emplace_back("not blocked", why_not);
+  }
+  for (const auto& [name, value] : lines) {
+    context.out() << (context.raw() ? name + "\t" + value
+                                    : name + std::string(kLabelColumns - name.size(), ' ') + value)
+                  << "\n";
+  }
+  return {};
 }
 
 // ---- audit
@@ -157,7 +234,7 @@ Table audit_table(const Context& context, const std::vector<TextRow>& rows) {
   return table;
 }
 
-base::Status run_audit(Context& context, const Options& options) {
+base::Status run_audit(Context& context, const HistoryOptions& options) {
   std::string target = "/v1/audit?limit=" + std::to_string(options.limit);
   if (options.after > 0) target += "&after=" + std::to_string(options.after);
   auto answer = context.get(target);
@@ -192,7 +269,7 @@ Table change_table(const Context& context, const std::vector<TextRow>& rows) {
 
 // The newest `limit` changes begin behind this revision: every change has a revision of its own. Of
 // one resource, nobody knows where the newest begin: those come from the oldest on.
-base::Result<std::uint64_t> first_after(Context& context, const Options& options) {
+base::Result<std::uint64_t> first_after(Context& context, const HistoryOptions& options) {
   auto status = context.get("/status");
   if (!status.ok()) return status.error();
   const std::uint64_t revision = to_number(field_of(*status, "revision"));
@@ -208,7 +285,7 @@ std::string wait_parameter(const Context& context) {
   return std::to_string(std::min(kLongPollMsMax, half_ms)) + "ms";
 }
 
-base::Status run_changes(Context& context, const Options& options) {
+base::Status run_changes(Context& context, const HistoryOptions& options) {
   std::uint64_t after = options.after;
   if (after == 0) {
     auto from = first_after(context, options);
@@ -241,7 +318,7 @@ base::Status run_changes(Context& context, const Options& options) {
 }  // namespace
 
 void define_detections(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--kind", options->kind, "Only this kind: portscan, ddos, ...")->type_name("KIND");
   app.add_option("--source", options->source, "Only from this address")->type_name("IP");
@@ -249,12 +326,22 @@ void define_detections(CLI::App& app, Context& context) {
   app.add_option("--after", options->after, "Oldest first behind this revision")
       ->type_name("REVISION");
   app.add_flag("-F,--follow", options->follow, "Go on as they come, until Ctrl-C");
-  set_examples(app, {"detections", "detections --since 1h --kind portscan", "detections --follow"});
-  set_action(app, context, [&context, options] { return run_detections(context, *options); });
+  set_examples(app, {"detections", "detections --since 1h --kind portscan", "detections --follow",
+                     "detections explain 5f0c21ab"});
+  CLI::App& explain = add_subcommand(app, "explain", "why: what fired, and what became of it");
+  explain.add_option("ID", options->id, "How the detection's id begins")->required();
+  set_examples(explain, {"detections explain 5f0c21ab"});
+  set_action(explain, context, [&context, options] { return run_explain(context, *options); });
+  // Called for its subcommand, too, and after that one.
+  app.callback([&context, &app, options] {
+    if (app.get_subcommands().empty()) {
+      context.set_action([&context, options] { return run_detections(context, *options); });
+    }
+  });
 }
 
 void define_audit(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--before", options->after, "Go on below this id")->type_name("ID");
   set_examples(app, {"audit", "audit -n 100 -o json"});
@@ -262,7 +349,7 @@ void define_audit(CLI::App& app, Context& context) {
 }
 
 void define_changes(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<HistoryOptions>();
   add_limit(app, options);
   app.add_option("--after", options->after,
                  "Behind this revision (default: the newest; with --resource, the oldest)")

@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kServerProgram = "etcd-server";
 constexpr std::size_t kPathCharsMax = 4096;
 
-struct Options {
+struct RestoreOptions {
   std::string from;
   std::optional<std::uint64_t> to_revision;
   std::string data_dir;
@@ -30,7 +30,7 @@ struct Options {
   bool list = false;
 };
 
-std::vector<std::string> server_arguments(const Context& context, const Options& options) {
+std::vector<std::string> server_arguments(const Context& context, const RestoreOptions& options) {
   std::vector<std::string> words = {kServerProgram, "restore"};
   const auto add = [&words](const char* flag, const std::string& value) {
     if (!value.empty()) words.insert(words.end(), {flag, value});
@@ -73,7 +73,7 @@ base::Status become_server(std::vector<std::string> words) {
                          "server's machine; install it there"};
 }
 
-base::Status run(Context& context, const Options& options) {
+base::Status run(Context& context, const RestoreOptions& options) {
   if (!options.list && options.data_dir.empty()) {
     return usage_error("ml-guard restore needs --data-dir DIR (or --list)");
   }
@@ -84,7 +84,7 @@ base::Status run(Context& context, const Options& options) {
 }  // namespace
 
 void define_restore(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RestoreOptions>();
   app.add_option("--from", options->from, "The folder that a server shipped to (--ship-to)")
       ->required()
       ->type_name("DIR");

@@ -19,7 +19,7 @@ constexpr std::size_t kPageRows = 1'000;
 // Looking a network up by its text reads at most so many rules.
 constexpr std::size_t kLookupRulesMax = 1'000'000;
 
-struct Options {
+struct RulesOptions {
   std::vector<std::string> cidrs;
   std::string reason;
   std::string ttl;
@@ -45,7 +45,7 @@ std::string expiry_text(const base::Rule& rule, std::int64_t now_ms) {
   return rule.expires_at_ms == 0 ? "never" : age(rule.expires_at_ms, now_ms);
 }
 
-base::Status run_add(Context& context, const Options& options) {
+base::Status run_add(Context& context, const RulesOptions& options) {
   if (options.action != "drop" && options.action != "allow") {
     return usage_error("the action '" + options.action + "' is not drop or allow");
   }
@@ -109,7 +109,7 @@ Table rules_table(Context& context, const std::vector<base::Rule>& rules,
   return table;
 }
 
-base::Status run_list(Context& context, const Options& options) {
+base::Status run_list(Context& context, const RulesOptions& options) {
   std::string json;
   auto rules = fetch_page(context, options.after, options.limit, &json);
   if (!rules.ok()) return rules.error();
@@ -130,7 +130,7 @@ base::Status run_list(Context& context, const Options& options) {
   return {};
 }
 
-base::Status run_show(Context& context, const Options& options) {
+base::Status run_show(Context& context, const RulesOptions& options) {
   const std::string& id = options.ids.front();
   auto body = context.get("/v1/rules/" + url_encode(id));
   if (!body.ok()) return body.error();
@@ -185,7 +185,7 @@ base::Status remove_one(Context& context, etcd_client::Client& client, const std
   return {};
 }
 
-base::Status run_rm(Context& context, const Options& options) {
+base::Status run_rm(Context& context, const RulesOptions& options) {
   auto client = context.client();
   if (!client.ok()) return client.error();
   for (const std::string& typed : options.ids) {
@@ -217,7 +217,7 @@ void define_rules(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   set_examples(app, {"rules add 203.0.113.7 --ttl 1h --reason 'port scan'", "rules list",
                      "rules rm 203.0.113.7"});
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RulesOptions>();
 
   CLI::App& add = add_subcommand(app, "add", "block networks, or allow them for good");
   add.add_option("CIDR", options->cidrs, "Address or network: 203.0.113.7, 2001:db8::/48")

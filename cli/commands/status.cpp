@@ -32,6 +32,11 @@ int badness(const std::string& health) {
   return found == order.end() ? 3 : found->second;
 }
 
+// What the server says of its beats and, where these come as they should, what it says of itself.
+std::string health_word(const std::string& status, const std::string& says) {
+  return status == "healthy" && !says.empty() && says != "ok" ? says : status;
+}
+
 constexpr const char* kNoComponents =
     "no components yet: make a token with  ml-guard token create --role sniffer\n"
     "and start one with                    sniffer --join TOKEN";
@@ -42,8 +47,9 @@ std::string component_summary(Context& context,
   std::map<int, std::vector<std::string>> by_badness;
   std::map<int, std::string> words;
   for (const auto& [name, row] : components) {
-    by_badness[badness(row[0])].push_back(name);
-    words[badness(row[0])] = row[0];
+    const std::string word = health_word(row[0], row[1]);
+    by_badness[badness(word)].push_back(name);
+    words[badness(word)] = word;
   }
   std::string text;
   for (const auto& [how_bad, names] : by_badness) {
@@ -128,7 +134,7 @@ base::Status run_status(Context& context) {
   const std::string word = field_of(*health, "status");
   print_line(context, "health", context.painted(harmless(word), tone_of_word(word)));
   print_state(context, *status);
-  auto components = members_of(*health, "components", {"status"});
+  auto components = members_of(*health, "components", {"status", "says"});
   if (!components.ok()) return components.error();
   if (components->empty()) {
     print_line(context, "components", "none yet: ml-guard token create --role sniffer");
@@ -141,8 +147,14 @@ base::Status run_status(Context& context) {
 base::Status run_health(Context& context, bool check) {
   auto health = context.get("/health");
   if (!health.ok()) return health.error();
-  auto components = members_of(*health, "components", {"status", "last_heartbeat", "health_since"});
+  auto components = members_of(*health, "components", {"status", "last_heartbeat", "says"});
   if (!components.ok()) return components.error();
+  std::string example;  // of one that says itself that something is wrong
+  for (auto& [name, row] : *components) {
+    const std::string word = health_word(row[0], row[2]);
+    if (word != row[0]) example = name;
+    row[0] = word;
+  }
   std::stable_sort(components->begin(), components->end(), [](const auto& a, const auto& b) {
     return badness(a.second[0]) < badness(b.second[0]);
   });
@@ -161,6 +173,7 @@ base::Status run_health(Context& context, bool check) {
                      age_cell(row[1], context.now_ms())});
     }
     context.print(table, kNoComponents);
+    if (!example.empty()) context.note("for the reason: ml-guard component get " + example);
   }
   if (check && unwell > 0) {
     return base::Error{
@@ -178,14 +191,15 @@ base::Status run_components(Context& context) {
     context.out() << pretty_json(*answer);
     return {};
   }
-  auto rows =
-      rows_of(*answer, "components", {"name", "status", "last_heartbeat", "version", "address"});
+  auto rows = rows_of(*answer, "components",
+                      {"name", "status", "last_heartbeat", "version", "address", "says"});
   if (!rows.ok()) return rows.error();
   Table table({shrinking_column("NAME"), text_column("HEALTH"), text_column("LAST HEARTBEAT"),
                age_column("AGE"), shrinking_column("VERSION"), shrinking_column("ADDRESS")});
   for (const TextRow& row : *rows) {
+    const std::string word = health_word(row[1], row[5]);
     table.add_row({row[0],
-                   {row[1], tone_of_word(row[1])},
+                   {word, tone_of_word(word)},
                    short_time(row[2]),
                    age_cell(row[2], context.now_ms()),
                    row[3],

@@ -24,7 +24,7 @@ constexpr mode_t kPrivateFolderMode = 0700;
 constexpr std::size_t kHostNameBytesMax = 256;
 constexpr std::size_t kTokenCharsMax = 1'024;
 
-struct Options {
+struct TokenOptions {
   std::string role;
   std::string component;
   std::string ttl = "24h";
@@ -51,7 +51,8 @@ std::string endpoints_from_elsewhere(const Settings& settings) {
   return text;
 }
 
-std::string next_command(const Context& context, const Options& options, const std::string& token) {
+std::string next_command(const Context& context, const TokenOptions& options,
+                         const std::string& token) {
   const std::string endpoints = " --endpoints " + endpoints_from_elsewhere(context.settings());
   if (options.role == "operator") return "ml-guard enroll " + token + endpoints;
   const bool named = !options.component.empty() && options.component != options.role;
@@ -63,7 +64,7 @@ std::string with_article(const std::string& role) {
   return (role == "operator" ? "an " : "a ") + role;
 }
 
-base::Status run_create(Context& context, const Options& options) {
+base::Status run_create(Context& context, const TokenOptions& options) {
   wire::TokenRequest wanted;
   auto role = base::parse_role(options.role);
   if (!role.ok()) {
@@ -121,7 +122,7 @@ base::Status run_list(Context& context) {
   return {};
 }
 
-base::Status run_revoke(Context& context, const Options& options) {
+base::Status run_revoke(Context& context, const TokenOptions& options) {
   auto answer = context.send("DELETE", "/v1/tokens/" + url_encode(options.id));
   if (!answer.ok()) return answer.error();
   context.report("token " + options.id + " lets nobody in any more", *answer, options.id);
@@ -139,7 +140,7 @@ std::string default_operator_name(const Environment& environment) {
   return base::check_component_name(name).ok() ? name : "operator";
 }
 
-base::Status run_enroll(Context& context, const Options& options) {
+base::Status run_enroll(Context& context, const TokenOptions& options) {
   std::string token = options.token;
   if (token == "-" && !std::getline(context.streams().in, token)) {
     return usage_error("no token came from the input");
@@ -174,7 +175,7 @@ base::Status run_enroll(Context& context, const Options& options) {
 void define_token(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   set_examples(app, {"token create --role sniffer", "token list", "token revoke 3f9a0c1122334455"});
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TokenOptions>();
 
   CLI::App& create = add_subcommand(app, "create", "make one, and say what to type over there");
   create.add_option("--role", options->role, "Who may come in with it")
@@ -203,7 +204,7 @@ void define_token(CLI::App& app, Context& context) {
 }
 
 void define_enroll(CLI::App& app, Context& context) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TokenOptions>();
   app.add_option("TOKEN", options->token, "As token create printed it; - reads the input")
       ->required();
   app.add_option("--name", options->name, "Your name in the audit trail (default: $USER)")

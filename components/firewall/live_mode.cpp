@@ -45,6 +45,7 @@ void add_live_flags(CLI::App& app, LiveFlags& flags) {
                  "Keeps the rules over a restart (default: " + base::state_home() + "/NAME.rules)");
   app.add_option("--pin-folder", flags.pin_folder,
                  "Where the blocklist and what is attached are kept; shared with the sniffer")
+      ->envname("MLGUARD_PIN_FOLDER")
       ->capture_default_str();
   app.add_flag("--clear", flags.clear, "Take everything of ours out of the kernel, and end");
 }

@@ -108,6 +108,9 @@ class LruTable {
   // The least recently used one, or kNone.
   Index oldest() const { return oldest_; }
 
+  // What follows it in the order of use, or kNone.
+  Index newer_than(Index at) const { return entries_[at].newer; }
+
   const Key& key(Index at) const { return entries_[at].key; }
   Value& operator[](Index at) { return entries_[at].value; }
   const Value& operator[](Index at) const { return entries_[at].value; }

@@ -27,6 +27,8 @@ static_assert(proto::IDLE == static_cast<int>(flow::CloseReason::idle));
 static_assert(proto::ACTIVE == static_cast<int>(flow::CloseReason::active));
 static_assert(proto::EVICTED == static_cast<int>(flow::CloseReason::evicted));
 static_assert(proto::END == static_cast<int>(flow::CloseReason::end));
+static_assert(proto::EARLY == static_cast<int>(flow::CloseReason::early));
+static_assert(proto::Closed_ARRAYSIZE == flow::kCloseReasons);
 
 // ---- Encoding --------------------------------------------------------------------------------
 

@@ -28,13 +28,21 @@ constexpr const char* kAbout =
     "the blocklist, and sends the records to the ml-detectors. Needs root (or CAP_BPF,\n"
     "CAP_NET_ADMIN, CAP_PERFMON) and Linux 5.18.\n\n"
     "  sniffer --pcap FILE ...             reads a capture instead, without a control plane\n"
-    "  sniffer --standalone --iface ...    shows what goes by here, without a control plane";
+    "  sniffer --standalone --iface ...    shows what goes by here, without a control plane\n"
+    "  sniffer --detach                    takes off what a killed sniffer left attached";
 
 struct LiveFlags {
   LiveOptions options;
   std::string format;
   std::string pin_folder = xdp::kPinFolder;
 };
+
+void add_pin_folder(CLI::App& app, LiveFlags& flags) {
+  app.add_option("--pin-folder", flags.pin_folder,
+                 "Where the blocklist and what is attached are kept; shared with the firewall")
+      ->envname("MLGUARD_PIN_FOLDER")
+      ->capture_default_str();
+}
 
 void add_live_flags(CLI::App& app, LiveFlags& flags) {
   app.add_option("--iface", flags.options.interfaces,
@@ -45,9 +53,7 @@ void add_live_flags(CLI::App& app, LiveFlags& flags) {
   app.add_option("--format", flags.format,
                  "csv or jsonl (default: by the name of --flows, else csv)")
       ->check(CLI::IsMember({"csv", "jsonl"}));
-  app.add_option("--pin-folder", flags.pin_folder,
-                 "Where the blocklist and what is attached are kept; shared with the firewall")
-      ->capture_default_str();
+  add_pin_folder(app, flags);
 }
 
 base::Result<std::unique_ptr<LiveSniffer>> make_sniffer(LiveFlags& flags,
@@ -74,11 +80,61 @@ void add_problem(std::string& detail, const std::string& problem) {
   if (const std::string text = json.dump(); text.size() <= base::kDetailBytesMax) detail = text;
 }
 
+bool has_argument(int argc, char** argv, std::string_view wanted) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc,
+                     [wanted](std::string_view argument) { return argument == wanted; });
+}
+
+// Takes it over first: a sniffer that still runs holds it.
+base::Status take_off(xdp::DataPlane& plane, const std::string& interface) {
+  const auto taken = plane.attach(interface);
+  if (!taken.ok() && taken.error().reason == "held") return taken.error();
+  return plane.detach(interface);
+}
+
 }  // namespace
 
+bool wants_detach_mode(int argc, char** argv) { return has_argument(argc, argv, "--detach"); }
+
+int run_detach_mode(int argc, char** argv) {
+  CLI::App app(
+      "sniffer --detach: takes off what a killed sniffer left attached. What the firewall holds\n"
+      "stays, and drops what is blocked.",
+      "sniffer");
+  LiveFlags flags;
+  bool detach = false;
+  app.add_flag("--detach", detach, "Take off and end");
+  app.add_option("--iface", flags.options.interfaces,
+                 "Only these interfaces, several with commas (default: all that are left)")
+      ->delimiter(',');
+  add_pin_folder(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  std::vector<std::string> interfaces = flags.options.interfaces;
+  if (interfaces.empty()) {
+    interfaces = xdp::attached_interfaces(flags.pin_folder, xdp::Holder::sniffer);
+  }
+  if (interfaces.empty()) {
+    std::cout << "no sniffer has left anything attached\n";
+    return 0;
+  }
+  xdp::DataPlaneOptions options;
+  options.pin_folder = flags.pin_folder;
+  const auto plane = xdp::DataPlane::load(options);
+  if (!plane.ok()) return failed(plane.error());
+  for (const std::string& interface : interfaces) {
+    const base::Status done = take_off(**plane, interface);
+    if (!done.ok()) return failed(done.error());
+    std::cout << "detached from " << interface << "\n";
+  }
+  return 0;
+}
+
 bool wants_standalone_mode(int argc, char** argv) {
-  return std::any_of(argv + std::min(argc, 1), argv + argc,
-                     [](std::string_view argument) { return argument == "--standalone"; });
+  return has_argument(argc, argv, "--standalone");
 }
 
 int run_standalone_mode(int argc, char** argv) {

@@ -1,5 +1,6 @@
 // The sniffer on this machine's interfaces: as a component of the control plane, or by itself
-// (--standalone), for a look at what goes by.
+// (--standalone), for a look at what goes by; and the cleaning up after one that was killed
+// (--detach).
 #pragma once
 
 #include <string>
@@ -10,6 +11,12 @@ namespace mlguard::sniffer {
 bool wants_standalone_mode(int argc, char** argv);
 // Runs until Ctrl-C or SIGTERM. Exit codes: 0; 1 it could not attach or write; 2 wrong flags.
 int run_standalone_mode(int argc, char** argv);
+
+// True when the arguments ask for it.
+bool wants_detach_mode(int argc, char** argv);
+// Takes off what a killed sniffer left attached. Exit codes: 0; 1 a sniffer still runs there, or
+// the kernel refused; 2 wrong flags.
+int run_detach_mode(int argc, char** argv);
 
 // The component: registered, configured, beating. `default_config`: data/configs/sniffer.json.
 // Exit codes: those of agent.h.

@@ -8,40 +8,28 @@
 #include <memory>
 #include <string_view>
 
-#include "sniffer/capture_reader.h"
+#include "capture/capture_reader.h"
+#include "capture/progress.h"
 #include "sniffer/flow_writer.h"
-#include "sniffer/link_layer.h"
 #include "sniffer/parse_names.h"
-#include "sniffer/progress.h"
 
 namespace mlguard::sniffer {
 namespace {
 
-constexpr std::uint64_t kPacketsBetweenLooks = 4'096;
+using capture::grouped;
+
 constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-void feed(CaptureReader& reader, flow::Tracker& tracker, const FlowWriter& writer,
-          PcapSummary& summary) {
-  Progress progress;
-  CapturedPacket captured;
-  mlg_packet packet;
-  while (!writer.failed()) {
-    const base::Result<bool> more = reader.next(captured);
-    if (!more.ok()) summary.end = more.error();
-    if (!more.ok() || !*more) return;
-    const mlg_parse_result result =
-        parse_link(reader.link_type(), captured.bytes, captured.size, packet);
-    ++summary.by_result[static_cast<std::size_t>(result)];
-    if (result == MLG_PARSE_OK) tracker.add(packet, captured.time_ns);
-    if (summary.packets_seen == 0) summary.first_ns = captured.time_ns;
-    summary.first_ns = std::min(summary.first_ns, captured.time_ns);
-    summary.last_ns = std::max(summary.last_ns, captured.time_ns);
-    ++summary.packets_seen;
-    if (summary.packets_seen % kPacketsBetweenLooks == 0 && progress.due()) {
-      progress.show(reader.position_bytes(), reader.size_bytes(), summary.packets_seen);
+capture::PacketCounts feed(capture::CaptureReader& reader, flow::Tracker& tracker,
+                           const FlowWriter& writer) {
+  capture::Progress progress;
+  return capture::feed(reader, tracker, [&](const capture::PacketCounts& counts) {
+    if (progress.due()) {
+      progress.show(reader.position_bytes(), reader.size_bytes(), counts.packets_seen);
     }
-  }
+    return !writer.failed();
+  });
 }
 
 struct RawFlags {
@@ -85,14 +73,14 @@ PcapOptions options_of(const RawFlags& raw) {
 }  // namespace
 
 base::Result<PcapSummary> read_capture(const PcapOptions& options) {
-  const auto reader = CaptureReader::open(options.capture_path);
+  const auto reader = capture::CaptureReader::open(options.capture_path);
   if (!reader.ok()) return reader.error();
   const auto writer = FlowWriter::open(options.flows_path, options.format);
   if (!writer.ok()) return writer.error();
-  PcapSummary summary;
   flow::Tracker tracker(options.tracker,
                         [&](const flow::FlowRecord& record) { (*writer)->add(record); });
-  feed(**reader, tracker, **writer, summary);
+  PcapSummary summary;
+  static_cast<capture::PacketCounts&>(summary) = feed(**reader, tracker, **writer);
   tracker.finish();
   const base::Status written = (*writer)->finish();
   if (!written.ok()) return written.error();

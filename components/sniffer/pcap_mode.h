@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "capture/feed.h"
 #include "flow/flow_text.h"
 #include "flow/tracker.h"
 
@@ -20,18 +21,12 @@ struct PcapOptions {
   flow::TrackerOptions tracker;
 };
 
-// What became of every packet: seen == in flows + passed over, by reason.
-struct PcapSummary {
-  std::uint64_t packets_seen = 0;
-  std::uint64_t first_ns = 0;
-  std::uint64_t last_ns = 0;
-  std::array<std::uint64_t, MLG_PARSE_RESULTS> by_result{};  // MLG_PARSE_OK: in flows
+// Its `end` says why reading ended early; what came before is in the records.
+struct PcapSummary : capture::PacketCounts {
   std::uint64_t flows_begun = 0;
   std::array<std::uint64_t, flow::kCloseReasons> records{};
   std::uint64_t hosts_evicted = 0;
   std::uint64_t values_refused = 0;
-  // Why reading ended early; what came before is in the records.
-  base::Status end;
 };
 
 // Errors: those of CaptureReader::open; io when the records cannot be written. A capture that is

@@ -1,7 +1,11 @@
 #include "live.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+
+#include "support/private_network.h"
 
 namespace mlguard::e2e {
 
@@ -13,7 +17,25 @@ namespace {
 
 constexpr std::size_t kLogCharsShown = 6'000;
 
+// A sniffer or a firewall of a test run by root must not touch this machine's interfaces: the ports
+// of the servers are then those of a network without any.
+support::ServerSettings in_private_network() {
+  if (geteuid() == 0) {
+    const std::string problem = support::enter_private_network();
+    EXPECT_EQ(problem, "");
+  }
+  return {};
+}
+
 }  // namespace
+
+LiveServerTest::LiveServerTest() : server_(in_private_network()) {}
+
+std::vector<std::pair<std::string, std::string>> LiveServerTest::agent_environment() const {
+  auto environment = server_.environment();
+  environment.emplace_back("MLGUARD_PIN_FOLDER", pins_.path());
+  return environment;
+}
 
 void LiveServerTest::TearDown() {
   if (!HasFailure()) return;
@@ -90,7 +112,7 @@ support::Process LiveServerTest::start_agent(const std::string& binary, const st
                        "--join",
                        make_token(*role, name)};
   options.arguments.insert(options.arguments.end(), flags.begin(), flags.end());
-  options.environment = server_.environment();
+  options.environment = agent_environment();
   return support::Process::start(options);
 }
 

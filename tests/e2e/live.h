@@ -10,11 +10,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/model.h"
 #include "etcd_client/client.h"
 #include "support/http.h"
+#include "support/pin_folder.h"
 #include "support/process.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
@@ -33,6 +35,7 @@ inline constexpr int kSlowdown = 1;
 
 class LiveServerTest : public ::testing::Test {
  protected:
+  LiveServerTest();
   void TearDown() override;
 
   // Starts (again) and waits; a failure is reported and ends the test.
@@ -59,8 +62,12 @@ class LiveServerTest : public ::testing::Test {
   std::string health_of(const std::string& component) const;  // "" when unknown
   bool server_is_well();  // answers, accepts a sealed write and reads it back
 
+  // What the agents' processes need: the server's, and a place of their own for what they pin.
+  std::vector<std::pair<std::string, std::string>> agent_environment() const;
+
   support::ServerProcess server_;
   support::TempDir folder_;  // credentials and whatever a test wants to write
+  support::PinFolder pins_;
 };
 
 std::unique_ptr<etcd_client::Client> open_client(const std::string& credential,

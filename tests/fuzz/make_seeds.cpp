@@ -16,6 +16,7 @@
 #include "tests/fuzz/fuzz_pipeline.h"
 #include "tests/fuzz/fuzz_shipping.h"
 #include "tests/support/packet_fixtures.h"
+#include "tests/unit/ml_detector/trained_models.h"
 #include "tests/unit/pipeline/samples.h"
 #include "wire/api_error.h"
 #include "wire/cluster_messages.h"
@@ -301,6 +302,15 @@ void pipeline_frames() {
   seed("pipeline_frame", "damage-longer", std::string("\2\0\0\0\0\0x", 7));
 }
 
+void models() {
+  using namespace ml_detector;
+  const std::string three = model_file_text(trained_model(3, 4, 2, 2).xgboost, 3, 4);
+  seed("model_file", "three-classes", three);
+  seed("model_file", "two-classes", model_file_text(trained_model(2, 4, 2, 2).xgboost, 2, 4));
+  seed("model_file", "cut", three.substr(0, three.size() / 2));
+  seed("model_file", "empty-object", "{}");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -319,5 +329,6 @@ int main(int argc, char** argv) {
   peers();
   packets();
   pipeline_frames();
+  models();
   return 0;
 }

@@ -14,14 +14,15 @@ using Folders = std::set<std::string>;
 // design.md, section 2. A folder may always include itself.
 const std::map<std::string, Folders>& allowed_folders() {
   static const Folders below_agent = {"etcd_client", "wire", "base"};
-  static const Folders component = {"agent", "pipeline",    "flow", "xdp",
-                                    "bpf",   "etcd_client", "wire", "base"};
+  static const Folders component = {"agent", "pipeline",    "capture", "flow", "xdp",
+                                    "bpf",   "etcd_client", "wire",    "base"};
   static const std::map<std::string, Folders> table = {
       {"base", {}},
       {"wire", {"base"}},
       {"etcd_client", {"wire", "base"}},
       {"agent", below_agent},
       {"flow", {"base", "bpf"}},
+      {"capture", {"flow", "bpf", "base"}},
       {"xdp", {"base", "bpf"}},
       {"pipeline", {"flow", "bpf", "wire", "base"}},
       {"sniffer", component},

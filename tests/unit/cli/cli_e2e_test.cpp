@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "support/packet_fixtures.h"
 #include "support/server_process.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
@@ -52,6 +53,25 @@ support::ServerProcess* CliE2eTest::server_ = nullptr;
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+TEST_F(CliE2eTest, FeaturesShowsTheFlowsOfACapture) {
+  // One UDP packet from 10.0.0.1 to 192.168.2.3, of 32 bytes, in a pcap file (little endian).
+  const auto bytes = support::bytes_of_hex(
+      "d4c3b2a1 0200 0400 00000000 00000000 00000400 01000000 00f15365 00000000 2e000000 2e000000" +
+      support::hex::kMacs + support::hex::kIpv4Type + support::hex::ipv4("0020", "11") +
+      support::hex::kUdp + "00010203");
+  const std::string capture = folder_ / "one.pcap";
+  support::write_text(capture, std::string(bytes.begin(), bytes.end()));
+  EXPECT_TRUE(contains(run({"features", capture}), "10.0.0.1:55555"));
+  EXPECT_TRUE(
+      contains(run({"features", capture, "-o", "raw"}), "\n10.0.0.1,192.168.2.3,55555,53,17,"));
+  EXPECT_TRUE(contains(run({"features", capture, "-o", "json"}), R"("fwd_packets":1)"));
+  const CommandResult absent = cli({"features", folder_ / "absent.pcap"});
+  EXPECT_EQ(absent.exit.code, 1);
+  EXPECT_TRUE(contains(absent.err, "absent.pcap")) << absent.err;
+  support::write_text(capture, "no capture at all");
+  EXPECT_EQ(cli({"features", capture}).exit.code, 1);
 }
 
 TEST_F(CliE2eTest, PipelineKeysAreListedAndRotatedOnce) {

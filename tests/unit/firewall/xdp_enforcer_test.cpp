@@ -12,7 +12,7 @@
 #include "support/process.h"
 #include "support/wait_until.h"
 #include "unit/firewall/networks.h"
-#include "unit/xdp/pin_folder.h"
+#include "support/pin_folder.h"
 
 namespace mlguard::firewall {
 namespace {
@@ -66,7 +66,7 @@ class XdpEnforcerTest : public ::testing::Test {
     return ends_of(*other);
   }
 
-  xdp::PinFolder pins_;
+  support::PinFolder pins_;
   std::unique_ptr<XdpEnforcer> enforcer_;
 };
 

@@ -43,6 +43,16 @@ TEST(FlowBatchTest, EveryRecordComesBackToTheLastBit) {
   }
 }
 
+TEST(FlowBatchTest, EveryReasonComesBack) {
+  for (std::size_t i = 0; i < flow::kCloseReasons; ++i) {
+    FlowRecord record = sample_records(1)[0];
+    record.reason = static_cast<flow::CloseReason>(i);
+    const auto batch = decode_batch(encode_batch(batch_of({record})));
+    ASSERT_TRUE(batch.ok()) << flow::to_string(record.reason) << ": " << batch.error().message;
+    EXPECT_EQ(batch->flows.at(0).reason, record.reason);
+  }
+}
+
 TEST(FlowBatchTest, ABatchWithoutFlowsComesBack) {
   const auto batch = decode_batch(encode_batch(batch_of({})));
   ASSERT_TRUE(batch.ok());

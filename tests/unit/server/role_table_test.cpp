@@ -35,11 +35,11 @@ TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
   EXPECT_EQ(verbs_of(Role::firewall), firewall);
   std::set<Verb> detector = agent;
   detector.insert({Verb::rules_read, Verb::rules_write, Verb::detections_write,
-                   Verb::pipeline_keys_read, Verb::pipeline_keys_use});
+                   Verb::pipeline_keys_read, Verb::pipeline_keys_use, Verb::models_read});
   EXPECT_EQ(verbs_of(Role::ml_detector), detector);
   std::set<Verb> rag = agent;
   rag.insert({Verb::rules_read, Verb::detections_read, Verb::changes_read, Verb::audit_read,
-              Verb::config_list, Verb::applied_read, Verb::cluster_read});
+              Verb::config_list, Verb::applied_read, Verb::cluster_read, Verb::models_read});
   EXPECT_EQ(verbs_of(Role::rag), rag);
   // A backup is the snapshot that a peer takes.
   EXPECT_EQ(verbs_of(Role::peer),

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "sniffer/link_layer.h"
-#include "sniffer/progress.h"
+#include "capture/link_layer.h"
+#include "capture/progress.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "tests/support/packet_fixtures.h"
@@ -17,6 +17,10 @@
 namespace mlguard::sniffer {
 namespace {
 
+using capture::is_known;
+using capture::Link;
+using capture::parse_link;
+using capture::Progress;
 using support::bytes_of_hex;
 using support::packet_fixtures;
 using support::PacketFixture;

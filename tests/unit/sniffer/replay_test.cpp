@@ -13,13 +13,13 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
 #include "unit/sniffer/flow_rows.h"
 #include "unit/sniffer/interface_dump.h"
-#include "unit/xdp/pin_folder.h"
 
 namespace mlguard::sniffer {
 namespace {
@@ -113,7 +113,7 @@ class Replay {
   std::string inside_;
   std::string outside_;
   support::TempDir folder_;
-  xdp::PinFolder pins_;
+  support::PinFolder pins_;
   std::unique_ptr<InterfaceDump> dump_;
   std::unique_ptr<Process> sniffer_;
   std::unique_ptr<Process> sender_;

@@ -7,10 +7,10 @@
 #include <chrono>
 #include <thread>
 
+#include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/process.h"
 #include "tests/support/packet_fixtures.h"
-#include "unit/xdp/pin_folder.h"
 #include "xdp/blocklist.h"
 #include "xdp/data_plane.h"
 
@@ -96,7 +96,7 @@ class AttachTest : public ::testing::Test {
     EXPECT_EQ(dropped_of(network), before + 1);
   }
 
-  PinFolder pins_;
+  support::PinFolder pins_;
   const PacketFixture udp_ = plain_udp();
   const mlg_packet parsed_ = [this] {
     mlg_packet packet;
@@ -217,7 +217,7 @@ TEST_F(AttachTest, ASecondSnifferOnOneInterfaceIsRefusedAndTheFirstGoesOn) {
 TEST_F(AttachTest, AForeignProgramIsLeftAloneAndNamed) {
   const auto foreign = load();
   ASSERT_TRUE(foreign->attach("here").ok());
-  const PinFolder elsewhere;
+  const support::PinFolder elsewhere;
   DataPlaneOptions options;
   options.pin_folder = elsewhere.path();
   const auto ours = DataPlane::load(options);

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "support/pin_folder.h"
 #include "tests/support/packet_fixtures.h"
-#include "unit/xdp/pin_folder.h"
 #include "unit/xdp/program_run.h"
 #include "xdp/data_plane.h"
 
@@ -57,7 +57,7 @@ class BlocklistTest : public ::testing::Test {
     return entries->empty() ? BlockInForce{} : entries->front();
   }
 
-  PinFolder pins_;
+  support::PinFolder pins_;
   std::unique_ptr<Blocklist> list_;
   std::unique_ptr<DataPlane> plane_;
   const PacketFixture from4_ = fixture_from(support::fixture::kSource4);

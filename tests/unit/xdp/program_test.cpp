@@ -9,8 +9,8 @@
 #include <numeric>
 
 #include "bpf/data_plane.h"
+#include "support/pin_folder.h"
 #include "tests/support/packet_fixtures.h"
-#include "unit/xdp/pin_folder.h"
 #include "unit/xdp/program_run.h"
 #include "xdp/data_plane.h"
 
@@ -43,7 +43,7 @@ class ProgramTest : public ::testing::Test {
     return round;
   }
 
-  PinFolder pins_;
+  support::PinFolder pins_;
   std::unique_ptr<DataPlane> plane_;
 };
 

@@ -1,0 +1,237 @@
+# The lab: three control-plane machines, a gateway with sensor, detector and firewall, an attacker, a
+# client that means no harm and a victim, each a network namespace of this machine. Everything in it
+# is real: processes, XDP, nftables, packets. Run by `ml-guard lab`, as root.
+#
+#   attacker 10.77.1.66 to .70 ┐                                      ┌ victim 10.77.2.80
+#   client   10.77.1.20        ┴ 10.77.1.1 out [gateway] in 10.77.2.1 ┘
+#                                        10.77.0.10 mgmt ── 10.77.0.1, .2, .3 cp1, cp2, cp3
+#
+# Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs),
+# MLGUARD_LAB_PREFIX (of the namespaces: two labs may stand side by side).
+set -euo pipefail
+
+bin=${MLGUARD_BIN:?}
+lab=${MLGUARD_LAB_DIR:-/var/tmp/ml-guard-lab}
+prefix=${MLGUARD_LAB_PREFIX:-mlglab}
+hosts=(cp1 cp2 cp3 gateway attacker client victim)
+endpoints=10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379
+pins=/sys/fs/bpf/$prefix
+victim=10.77.2.80
+up_within_s=40
+
+fail() {
+  echo "error: $1" >&2
+  exit 1
+}
+
+# Not `ip netns exec`: that gives each command a /sys of its own, and pins would not be shared.
+on() {  # host, command ...
+  local host=$1
+  shift
+  nsenter --net="/run/netns/$prefix-$host" "$@"
+}
+
+operator() {  # ml-guard of the operator on cp1
+  on cp1 env XDG_STATE_HOME="$lab/cp1" MLGUARD_ENDPOINTS=$endpoints \
+    MLGUARD_CREDENTIALS="$lab/cp1/ml-guard/operator.key" "$bin/ml-guard" "$@"
+}
+
+start() {  # host, name, command ...
+  local host=$1 name=$2
+  shift 2
+  setsid nsenter --net="/run/netns/$prefix-$host" env MLGUARD_PIN_FOLDER="$pins" "$@" >>"$lab/log/$name.log" 2>&1 </dev/null &
+  echo $! >"$lab/pid/$name"
+}
+
+wait_until() {  # what, log, command ...
+  local deadline=$((SECONDS + up_within_s)) what=$1 log=$lab/log/$2.log
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge $deadline ]; then
+      tail -n 5 "$log" >&2
+      fail "$what is not up after $up_within_s s: see $log"
+    fi
+    sleep 0.2
+  done
+}
+
+is_up() { [ -e "$lab/pid" ]; }
+
+cable() {  # host, interface, bridge, address
+  ip link add "$2" netns "$prefix-$1" type veth peer name "$1-$2" netns "$prefix-net"
+  ip -n "$prefix-net" link set "$1-$2" master "$3" up
+  ip -n "$prefix-$1" address add "$4" dev "$2"
+  ip -n "$prefix-$1" link set "$2" up
+}
+
+make_networks() {
+  local host bridge n
+  for host in net "${hosts[@]}"; do
+    ip netns add "$prefix-$host"
+    ip -n "$prefix-$host" link set lo up
+  done
+  for bridge in mgmt out in; do ip -n "$prefix-net" link add "$bridge" type bridge; done
+  for bridge in mgmt out in; do ip -n "$prefix-net" link set "$bridge" up; done
+  cable cp1 eth0 mgmt 10.77.0.1/24
+  cable cp2 eth0 mgmt 10.77.0.2/24
+  cable cp3 eth0 mgmt 10.77.0.3/24
+  cable gateway mgmt mgmt 10.77.0.10/24
+  cable gateway out out 10.77.1.1/24
+  cable gateway in in 10.77.2.1/24
+  cable attacker eth0 out 10.77.1.66/24
+  cable client eth0 out 10.77.1.20/24
+  cable victim eth0 in $victim/24
+  for n in 67 68 69 70; do ip -n "$prefix-attacker" address add 10.77.1.$n/24 dev eth0; done
+  ip -n "$prefix-attacker" route add default via 10.77.1.1
+  ip -n "$prefix-client" route add default via 10.77.1.1
+  ip -n "$prefix-victim" route add default via 10.77.2.1
+  on gateway sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
+start_servers() {
+  local n
+  for n in 1 2 3; do
+    mkdir -p "$lab/cp$n/ml-guard"
+    # All instances of a cluster have one key: the first makes it.
+    if [ "$n" -gt 1 ]; then cp -p "$lab/cp1/ml-guard/cluster.key" "$lab/cp$n/ml-guard/"; fi
+    start "cp$n" "etcd-server-$n" env XDG_STATE_HOME="$lab/cp$n" "$bin/etcd-server" --port 2379 \
+      --advertise "10.77.0.$n:2379" --peers $endpoints
+    wait_until "etcd-server $n" "etcd-server-$n" on "cp$n" curl -fsS http://localhost:2379/status
+  done
+  wait_until "a leader" etcd-server-1 operator config list
+}
+
+start_component() {  # name, flags ...
+  local name=$1 token
+  shift
+  token=$(operator token create --role "$name" -o raw)
+  start gateway "$name" env MLGUARD_JOIN="$token" MLGUARD_CREDENTIALS="$lab/$name.credential" \
+    XDG_STATE_HOME="$lab/gateway" "$bin/$name" --endpoints $endpoints "$@"
+}
+
+all_healthy() {
+  local beating
+  operator health --check --quiet &&
+    beating=$(operator health -o json | jq '[.components[] | select(.last_heartbeat != null)] | length') &&
+    [ "$beating" -eq 4 ]
+}
+
+lab_up() {
+  [ "$(id -u)" -eq 0 ] || fail "the lab needs root: network namespaces, XDP and nftables"
+  ! is_up || fail "the lab is up already: ml-guard lab status, ml-guard lab down"
+  rm -rf "$lab"
+  mkdir -p "$lab/log" "$lab/pid"
+  trap 'echo "the lab did not come up; taking it down" >&2; lab_down' ERR
+  echo "making networks ..."
+  make_networks
+  echo "starting three control-plane servers ..."
+  start_servers
+  operator config put global - <<<'{"site":{"name":"lab"},"heartbeat":{"interval_s":1}}' >/dev/null
+  operator config put firewall - <<<'{"xdp":{"enabled":true,"interfaces":["out"]}}' >/dev/null
+  echo "starting ml-detector, sniffer, firewall and rag on the gateway ..."
+  start_component ml-detector
+  start_component sniffer --iface out
+  start_component firewall
+  start_component rag
+  echo "starting the victim's server and a client ..."
+  start victim victim "$bin/ml-guard-lab-traffic" serve
+  wait_until "a component" sniffer all_healthy
+  trap - ERR
+  echo
+  operator health
+  cat <<TEXT
+
+The lab is up. Attack it, and watch:
+  ml-guard lab attack port-scan       (syn-flood, brute-force, smb-sweep, beacon)
+  ml-guard lab status
+  ml-guard lab exec rules list        any command of ml-guard, as the lab's operator
+  ml-guard lab down                   takes it all away
+Logs: $lab/log/
+TEXT
+}
+
+lab_down() {
+  local name file pid host
+  trap - ERR
+  # Agents before servers, so that they can unregister.
+  for name in rag firewall sniffer ml-detector victim etcd-server-3 etcd-server-2 etcd-server-1; do
+    file=$lab/pid/$name
+    [ -e "$file" ] || continue
+    pid=$(cat "$file")
+    kill -TERM "$pid" 2>/dev/null || continue
+    for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  for host in "${hosts[@]}" net; do ip netns del "$prefix-$host" 2>/dev/null || true; done
+  rm -rf "$pins" "$lab/pid"
+  echo "the lab is down; state and logs stay in $lab"
+}
+
+lab_status() {
+  is_up || fail "the lab is not up: ml-guard lab up"
+  operator health
+  echo
+  operator detections --limit 5
+  echo
+  operator rules list
+}
+
+# Of its own for each attack: one that is blocked for one of them can still try the others.
+attacker_of() {
+  case $1 in
+    port-scan) echo 10.77.1.66 ;;
+    syn-flood) echo 10.77.1.67 ;;
+    brute-force) echo 10.77.1.68 ;;
+    smb-sweep) echo 10.77.1.69 ;;
+    beacon) echo 10.77.1.70 ;;
+    *) fail "which attack? port-scan, syn-flood, brute-force, smb-sweep or beacon" ;;
+  esac
+}
+
+milliseconds_since() { echo $((($(date +%s%N) - $1) / 1000000)); }
+
+# What the attacker sees, without asking any of ours.
+answered() { on attacker "$bin/ml-guard-lab-traffic" browse $victim --from "$1" --count 1 >/dev/null; }
+
+lab_attack() {
+  local kind=${1:-} from began asked attack blocked_after=
+  is_up || fail "the lab is not up: ml-guard lab up"
+  from=$(attacker_of "$kind")
+  shift
+  answered "$from" || fail "$from is blocked already: ml-guard lab exec rules list"
+  echo "$from: $kind against $victim ..."
+  began=$(date +%s%N)
+  on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
+  attack=$!
+  while [ -z "$blocked_after" ]; do
+    asked=$(milliseconds_since "$began")
+    answered "$from" || blocked_after=$asked
+    # What was seen last may take a moment to become a rule.
+    kill -0 $attack 2>/dev/null || [ "$(milliseconds_since "$began")" -lt 3000 ] || break
+    sleep 0.1
+  done
+  wait $attack || true
+  if [ -z "$blocked_after" ]; then
+    echo "not blocked"
+  else
+    echo "blocked $blocked_after ms after the attack began"
+  fi
+  if on client "$bin/ml-guard-lab-traffic" browse $victim --count 3 --rate 10 >/dev/null; then
+    echo "the client 10.77.1.20 is served as before"
+  else
+    echo "the client 10.77.1.20 is NOT served"
+  fi
+  echo
+  operator detections --source "$from" --limit 3
+  echo
+  operator rules list
+}
+
+case ${1:-} in
+  up) lab_up ;;
+  down) lab_down ;;
+  status) lab_status ;;
+  attack) shift; lab_attack "$@" ;;
+  exec) shift; is_up || fail "the lab is not up: ml-guard lab up"; operator "$@" ;;
+  *) fail "ml-guard lab up|status|attack|exec|down" ;;
+esac
