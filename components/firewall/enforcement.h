@@ -17,8 +17,8 @@
 
 namespace mlguard::firewall {
 
-// Reading back takes at most this share of the time.
-inline constexpr int kReadBackShare = 20;
+// Reading back takes at most one in so many milliseconds: a rule that comes meanwhile waits for it.
+inline constexpr int kReadBackShare = 100;
 // Without any reason it is read back so often, for what was dropped.
 inline constexpr std::chrono::seconds kCountEvery{2};
 

@@ -328,7 +328,7 @@ void run(std::size_t rules, std::size_t probes, bool with_xdp) {
   time_start(bench, "after a reboot", networks);
   time_start(bench, "after a crash", networks);
   const support::Process firewall = start_firewall(bench);
-  std::this_thread::sleep_for(std::chrono::seconds(3));
+  support::wait_until([&] { return firewall.err().find("in force") != std::string::npos; }, 60'000);
   print("acknowledged to in the kernel, many rules", probe(bench, probes, 2 * probes + 3));
   start_at_once(bench, kStartingAtOnce);
 }
