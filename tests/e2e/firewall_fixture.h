@@ -11,7 +11,7 @@
 
 #include "live.h"
 #include "support/private_network.h"
-#include "unit/xdp/pin_folder.h"
+#include "support/pin_folder.h"
 #include "xdp/blocklist.h"
 
 namespace mlguard::e2e {
@@ -96,7 +96,7 @@ class FirewallTest : public LiveServerTest {
     return entries.ok() ? *entries : std::vector<xdp::BlockInForce>();
   }
 
-  xdp::PinFolder pins_;
+  support::PinFolder pins_;
 };
 
 }  // namespace mlguard::e2e
