@@ -84,6 +84,8 @@ for name in "${components[@]}"; do
   fi
   flags=()
   [ "$name" != sniffer ] || flags=(--iface "$interface")
+  # Nobody's own machine should drop packets because of a rule that was tried out.
+  [ "$name" != firewall ] || flags=(--dry-run)
   echo "starting $name${flags[*]:+ ${flags[*]}} ..."
   MLGUARD_CREDENTIALS=$credential start "$name" "$bin/$name" --endpoints "$MLGUARD_ENDPOINTS" "${flags[@]}"
 done

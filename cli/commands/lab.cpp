@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <ostream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/embedded.h"
@@ -22,10 +22,6 @@ extern const std::vector<EmbeddedFile> kLabScript;
 
 namespace mlguard::cli {
 namespace {
-
-struct LabOptions {
-  std::vector<std::string> arguments;
-};
 
 // lab.sh takes this process's place: it has the terminal, and its exit code is ours.
 base::Status become_script(Context& context, std::vector<std::string> arguments) {
@@ -51,6 +47,20 @@ void add_step(CLI::App& app, Context& context, const char* name, const char* wha
   set_action(step, context, [&context, name] { return become_script(context, {name}); });
 }
 
+// What follows is lab.sh's business, flags included.
+void add_words(CLI::App& app, Context& context, const char* name, const char* what,
+               const char* example) {
+  CLI::App& step = add_subcommand(app, name, what);
+  step.fallthrough(false);
+  step.prefix_command();
+  set_examples(step, {example});
+  set_action(step, context, [&context, &step, name] {
+    std::vector<std::string> words = step.remaining();
+    words.insert(words.begin(), name);
+    return become_script(context, std::move(words));
+  });
+}
+
 }  // namespace
 
 void define_lab(CLI::App& app, Context& context) {
@@ -59,28 +69,10 @@ void define_lab(CLI::App& app, Context& context) {
   add_step(app, context, "up", "make the networks and start everything (as root)");
   add_step(app, context, "status", "health, latest detections and rules of the lab");
   add_step(app, context, "down", "stop everything and remove the networks");
-  auto options = std::make_shared<LabOptions>();
-  for (const char* name : {"attack", "exec"}) {
-    const bool attacks = name[0] == 'a';
-    CLI::App& step = add_subcommand(app, name,
-                                    attacks ? "attack the victim, and say when it was blocked"
-                                            : "a command of ml-guard, as the lab's operator");
-    step.prefix_command();
-    step.add_option(attacks ? "KIND" : "COMMAND", options->arguments,
-                    attacks ? "port-scan, syn-flood, brute-force, smb-sweep or beacon"
-                            : "With its arguments")
-        ->required();
-    set_examples(step, {attacks ? "lab attack brute-force" : "lab exec rules list"});
-    set_action(step, context, [&context, &step, options, name] {
-      std::vector<std::string> words = {name};
-      for (const std::string& word : options->arguments) words.push_back(word);
-      for (const std::string& word : step.remaining()) words.push_back(word);
-      // Global flags may stand anywhere, so this one was taken for ours.
-      if (context.json()) words.insert(words.end(), {"-o", "json"});
-      if (context.raw()) words.insert(words.end(), {"-o", "raw"});
-      return become_script(context, words);
-    });
-  }
+  add_words(app, context, "attack", "attack the victim, and say when it was blocked",
+            "lab attack brute-force");
+  add_words(app, context, "exec", "a command of ml-guard, as the lab's operator",
+            "lab exec rules list");
 }
 
 }  // namespace mlguard::cli

@@ -1,4 +1,4 @@
-// ml-guard rules add|list|rm: what is blocked, and what never may be.
+// ml-guard rules add|list|show|rm: what is blocked, and what never may be.
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/context.h"
 #include "cli/exit_code.h"
+#include "cli/firewall_view.h"
 #include "cli/listing.h"
 #include "wire/messages.h"
 
@@ -86,29 +87,38 @@ base::Status run_add(Context& context, const RulesOptions& options) {
   return {};
 }
 
+Table rules_table(Context& context, const std::vector<base::Rule>& rules,
+                  const FirewallsView& firewalls) {
+  Table table({shrinking_column("ID"), text_column("ACTION"), text_column("NETWORK"),
+               text_column("EXPIRES"), number_column("SCORE"), shrinking_column("SOURCE"),
+               shrinking_column("REASON"), shrinking_column("IN FORCE ON")});
+  for (const base::Rule& rule : rules) {
+    std::array<char, 16> score{};
+    std::snprintf(score.data(), score.size(), "%.2f", rule.score);
+    const std::string expires =
+        context.raw() ? base::iso_time(rule.expires_at_ms) : expiry_text(rule, context.now_ms());
+    table.add_row({rule.id,
+                   {rule.action, tone_of_word(rule.action)},
+                   rule.cidr,
+                   expires,
+                   std::string(score.data()),
+                   rule.source,
+                   rule.reason,
+                   in_force_text(firewalls, rule)});
+  }
+  return table;
+}
+
 base::Status run_list(Context& context, const RulesOptions& options) {
   std::string json;
   auto rules = fetch_page(context, options.after, options.limit, &json);
   if (!rules.ok()) return rules.error();
+  const FirewallsView firewalls = fetch_firewalls(context);
+  if (!firewalls.problem.empty()) context.note(firewalls.problem);
   if (context.json()) {
-    context.out() << pretty_json(json);
+    context.out() << pretty_json(with_firewalls(json, *rules, firewalls));
   } else {
-    Table table({shrinking_column("ID"), text_column("ACTION"), text_column("NETWORK"),
-                 text_column("EXPIRES"), number_column("SCORE"), shrinking_column("SOURCE"),
-                 shrinking_column("REASON")});
-    for (const base::Rule& rule : *rules) {
-      std::array<char, 16> score{};
-      std::snprintf(score.data(), score.size(), "%.2f", rule.score);
-      const std::string expires =
-          context.raw() ? base::iso_time(rule.expires_at_ms) : expiry_text(rule, context.now_ms());
-      table.add_row({rule.id,
-                     {rule.action, tone_of_word(rule.action)},
-                     rule.cidr,
-                     expires,
-                     std::string(score.data()),
-                     rule.source,
-                     rule.reason});
-    }
+    const Table table = rules_table(context, *rules, firewalls);
     context.print(table,
                   "no rules yet: nothing is blocked. Add one with  "
                   "ml-guard rules add 203.0.113.7 --ttl 1h");
@@ -117,6 +127,34 @@ base::Status run_list(Context& context, const RulesOptions& options) {
     context.note("these are the first " + grouped(rules->size()) +
                  "; for more: ml-guard rules list --after " + rules->back().id);
   }
+  return {};
+}
+
+base::Status run_show(Context& context, const RulesOptions& options) {
+  const std::string& id = options.ids.front();
+  auto body = context.get("/v1/rules/" + url_encode(id));
+  if (!body.ok()) return body.error();
+  auto rules = wire::decode_rules(*body, context.now_ms());
+  if (!rules.ok()) return rules.error();
+  const FirewallsView firewalls = fetch_firewalls(context);
+  if (!firewalls.problem.empty()) context.note(firewalls.problem);
+  if (context.json()) {
+    context.out() << pretty_json(with_firewalls(*body, *rules, firewalls));
+    return {};
+  }
+  Table table({shrinking_column("FIREWALL"), text_column("IN FORCE"), number_column("DROPPED"),
+               shrinking_column("WHY NOT")});
+  for (const FirewallView& one : firewalls.all) {
+    const RuleThere there = rule_there(one, rules->front());
+    const Tone tone = there.state == RuleState::in_force ? Tone::good : Tone::warning;
+    table.add_row({one.name, {to_string(there.state), tone}, grouped(there.packets), there.why});
+  }
+  if (context.table()) {
+    const base::Rule& rule = rules->front();
+    context.out() << rule.action << " " << rule.cidr << ", expires "
+                  << expiry_text(rule, context.now_ms()) << ", by " << rule.source << "\n";
+  }
+  context.print(table, "no firewall has reported yet: see  ml-guard status");
   return {};
 }
 
@@ -201,6 +239,11 @@ void define_rules(CLI::App& app, Context& context) {
   list.add_option("--after", options->after, "Go on behind this id")->type_name("ID");
   set_examples(list, {"rules list", "rules list --limit 1000 -o raw | cut -f3"});
   set_action(list, context, [&context, options] { return run_list(context, *options); });
+
+  CLI::App& show = add_subcommand(app, "show", "one rule: where it is in force, and why not");
+  show.add_option("ID", options->ids, "The rule's id")->required()->expected(1);
+  set_examples(show, {"rules show 5f2c9a01"});
+  set_action(show, context, [&context, options] { return run_show(context, *options); });
 
   CLI::App& rm = add_subcommand(app, "rm", "remove rules by id or by network");
   rm.add_option("ID", options->ids, "Ids or networks")->required();

@@ -2,16 +2,17 @@
 # client that means no harm and a victim, each a network namespace of this machine. Everything in it
 # is real: processes, XDP, nftables, packets. Run by `ml-guard lab`, as root.
 #
-#   attacker 10.77.1.66 ┐                                    ┌ victim 10.77.2.80
-#   client   10.77.1.20 ┴ 10.77.1.1 out [gateway] in 10.77.2.1 ┘
+#   attacker 10.77.1.66 to .70 ┐                                      ┌ victim 10.77.2.80
+#   client   10.77.1.20        ┴ 10.77.1.1 out [gateway] in 10.77.2.1 ┘
 #                                        10.77.0.10 mgmt ── 10.77.0.1, .2, .3 cp1, cp2, cp3
 #
-# Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs).
+# Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs),
+# MLGUARD_LAB_PREFIX (of the namespaces: two labs may stand side by side).
 set -euo pipefail
 
 bin=${MLGUARD_BIN:?}
 lab=${MLGUARD_LAB_DIR:-/var/tmp/ml-guard-lab}
-prefix=mlglab
+prefix=${MLGUARD_LAB_PREFIX:-mlglab}
 hosts=(cp1 cp2 cp3 gateway attacker client victim)
 endpoints=10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379
 pins=/sys/fs/bpf/$prefix
@@ -64,7 +65,7 @@ cable() {  # host, interface, bridge, address
 }
 
 make_networks() {
-  local host bridge
+  local host bridge n
   for host in net "${hosts[@]}"; do
     ip netns add "$prefix-$host"
     ip -n "$prefix-$host" link set lo up
@@ -80,6 +81,7 @@ make_networks() {
   cable attacker eth0 out 10.77.1.66/24
   cable client eth0 out 10.77.1.20/24
   cable victim eth0 in $victim/24
+  for n in 67 68 69 70; do ip -n "$prefix-attacker" address add 10.77.1.$n/24 dev eth0; done
   ip -n "$prefix-attacker" route add default via 10.77.1.1
   ip -n "$prefix-client" route add default via 10.77.1.1
   ip -n "$prefix-victim" route add default via 10.77.2.1
@@ -174,39 +176,53 @@ lab_status() {
   operator rules list
 }
 
-reachable() { on attacker "$bin/ml-guard-lab-traffic" browse $victim --count 1 >/dev/null; }
-
-lab_attack() {
-  local kind=${1:-} began blocked_after=-
-  is_up || fail "the lab is not up: ml-guard lab up"
-  case $kind in
-    port-scan | syn-flood | brute-force | smb-sweep | beacon) ;;
+# Of its own for each attack: one that is blocked for one of them can still try the others.
+attacker_of() {
+  case $1 in
+    port-scan) echo 10.77.1.66 ;;
+    syn-flood) echo 10.77.1.67 ;;
+    brute-force) echo 10.77.1.68 ;;
+    smb-sweep) echo 10.77.1.69 ;;
+    beacon) echo 10.77.1.70 ;;
     *) fail "which attack? port-scan, syn-flood, brute-force, smb-sweep or beacon" ;;
   esac
+}
+
+milliseconds_since() { echo $((($(date +%s%N) - $1) / 1000000)); }
+
+# What the attacker sees, without asking any of ours.
+answered() { on attacker "$bin/ml-guard-lab-traffic" browse $victim --from "$1" --count 1 >/dev/null; }
+
+lab_attack() {
+  local kind=${1:-} from began asked attack blocked_after=
+  is_up || fail "the lab is not up: ml-guard lab up"
+  from=$(attacker_of "$kind")
   shift
-  reachable || fail "the attacker (10.77.1.66) is blocked already: ml-guard lab exec rules list"
-  echo "attacker 10.77.1.66: $kind against $victim ..."
+  answered "$from" || fail "$from is blocked already: ml-guard lab exec rules list"
+  echo "$from: $kind against $victim ..."
   began=$(date +%s%N)
-  on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim "$@" &
-  local attack=$!
-  # Answered or not: what the attacker sees, without asking any of ours.
-  while kill -0 $attack 2>/dev/null || [ $((($(date +%s%N) - began) / 1000000)) -lt 3000 ]; do
-    if ! on attacker timeout 0.3 bash -c "exec 3<>/dev/tcp/$victim/80" 2>/dev/null; then
-      blocked_after=$((($(date +%s%N) - began) / 1000000))
-      break
-    fi
-    sleep 0.02
+  on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
+  attack=$!
+  while [ -z "$blocked_after" ]; do
+    asked=$(milliseconds_since "$began")
+    answered "$from" || blocked_after=$asked
+    # What was seen last may take a moment to become a rule.
+    kill -0 $attack 2>/dev/null || [ "$(milliseconds_since "$began")" -lt 3000 ] || break
+    sleep 0.1
   done
   wait $attack || true
-  if [ "$blocked_after" = - ]; then
-    echo "not blocked. What was seen: ml-guard lab exec detections"
+  if [ -z "$blocked_after" ]; then
+    echo "not blocked"
   else
-    echo "blocked ${blocked_after} ms after the attack began"
+    echo "blocked $blocked_after ms after the attack began"
   fi
-  on client "$bin/ml-guard-lab-traffic" browse $victim --count 3 --rate 10 >/dev/null &&
-    echo "the client (10.77.1.20) is served as before"
+  if on client "$bin/ml-guard-lab-traffic" browse $victim --count 3 --rate 10 >/dev/null; then
+    echo "the client 10.77.1.20 is served as before"
+  else
+    echo "the client 10.77.1.20 is NOT served"
+  fi
   echo
-  operator detections --limit 3
+  operator detections --source "$from" --limit 3
   echo
   operator rules list
 }

@@ -36,6 +36,7 @@ constexpr int kWaitMs = 1'000;
 
 struct Flags {
   std::string target;
+  std::string from;   // empty: the address that the kernel takes
   double rate = 200;  // a second
   int count = 1'000;
   int port = kHttp;
@@ -49,7 +50,7 @@ bool is_private(std::uint32_t address) {
 in_addr parse_target(const std::string& text) {
   in_addr address = {};
   if (inet_pton(AF_INET, text.c_str(), &address) != 1 || !is_private(ntohl(address.s_addr))) {
-    throw CLI::ValidationError("TARGET must be a private IPv4 address of the lab, not " + text);
+    throw CLI::ValidationError("not a private IPv4 address, as those of the lab are: " + text);
   }
   return address;
 }
@@ -66,9 +67,17 @@ const sockaddr* generic(const sockaddr_in& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
+// Of this process; any, unless --from says which.
+in_addr& source_address() {
+  static in_addr source = {INADDR_ANY};
+  return source;
+}
+
 // Begins a connection and does not wait for it.
 UniqueFd begin_connection(in_addr address, int port) {
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const sockaddr_in from = place(source_address(), 0);
+  static_cast<void>(bind(fd.get(), generic(from), sizeof from));
   const sockaddr_in to = place(address, port);
   static_cast<void>(connect(fd.get(), generic(to), sizeof to));
   return fd;
@@ -238,6 +247,7 @@ std::uint16_t checksum(const void* data, std::size_t size, std::uint32_t sum) {
 }
 
 in_addr own_address(in_addr target) {
+  if (source_address().s_addr != INADDR_ANY) return source_address();
   const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const sockaddr_in to = place(target, kHttp);
   sockaddr_in here = {};
@@ -255,6 +265,8 @@ int flood(const Flags& flags) {
     return 1;
   }
   const in_addr source = own_address(target);
+  const sockaddr_in from = place(source, 0);
+  static_cast<void>(bind(raw.get(), generic(from), sizeof from));
   const PseudoHeader pseudo = {source.s_addr, target.s_addr, 0, IPPROTO_TCP, htons(sizeof(tcphdr))};
   const std::uint32_t begun =
       static_cast<std::uint16_t>(~ntohs(checksum(&pseudo, sizeof pseudo, 0)));
@@ -280,6 +292,7 @@ int flood(const Flags& flags) {
 void add(CLI::App& app, Flags& flags, const char* name, const char* what, double rate, int count) {
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("TARGET", flags.target, "A private IPv4 address")->required();
+  command->add_option("--from", flags.from, "An address of this machine");
   command->add_option("--rate", flags.rate, "A second (default: " + std::to_string(rate) + ")")
       ->check(CLI::Range(0.1, 1e6));
   command->add_option("--count", flags.count, "How many")->check(CLI::Range(1, 10'000'000));
@@ -306,6 +319,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     const std::string name = app.get_subcommands().front()->get_name();
+    if (!flags.from.empty()) source_address() = parse_target(flags.from);
     if (name == "serve") return serve();
     if (name == "browse") return browse(flags);
     if (name == "port-scan") return scan(flags);

@@ -81,9 +81,9 @@ void Enforcement::follow(const TargetChange& change, const Targets& wanted, std:
   const bool was_in_step = in_step_;
   if (in_step_ && !this->change(change, now_ms)) in_step_ = false;
   const Drifted drifted = enforcer_->drifted();
-  const bool due = std::chrono::steady_clock::now() >= may_list_at_;
-  if (drifted != Drifted::surely && !due) return;
-  if (drifted == Drifted::no && in_step_ && !unread_) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (drifted != Drifted::surely && now < may_list_at_) return;
+  if (drifted == Drifted::no && in_step_ && !unread_ && now < must_list_at_) return;
   in_step_ = read_back(wanted, now_ms);
   if (!in_step_) return;
   problem_.clear();
@@ -95,6 +95,7 @@ bool Enforcement::list(std::int64_t now_ms) {
   auto listed = enforcer_->list(now_ms);
   const auto end = std::chrono::steady_clock::now();
   may_list_at_ = end + (end - begin) * kReadBackShare;
+  must_list_at_ = end + kCountEvery;
   if (!listed.ok()) {
     set_problem(listed.error());
     return false;

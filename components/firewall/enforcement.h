@@ -17,8 +17,10 @@
 
 namespace mlguard::firewall {
 
-// Reading back takes at most this share of the time.
-inline constexpr int kReadBackShare = 20;
+// Reading back takes at most one in so many milliseconds: a rule that comes meanwhile waits for it.
+inline constexpr int kReadBackShare = 100;
+// Without any reason it is read back so often, for what was dropped.
+inline constexpr std::chrono::seconds kCountEvery{2};
 
 // What somebody else did to what is ours.
 struct Drift {
@@ -79,6 +81,7 @@ class Enforcement {
   bool in_step_ = false;  // The kernel was right once, and every change since was taken.
   bool unread_ = true;    // Something changed since the last listing.
   std::chrono::steady_clock::time_point may_list_at_;
+  std::chrono::steady_clock::time_point must_list_at_;
   std::vector<HeldTarget> listed_;
   std::uint64_t listings_ = 0;
   Targets held_;

@@ -10,7 +10,6 @@
 #include "base/logging.h"
 #include "firewall/dry_run_enforcer.h"
 #include "firewall/enforcement.h"
-#include "firewall/host_addresses.h"
 #include "firewall/live_detail.h"
 #include "firewall/remembered.h"
 #include "firewall/rule_keeper.h"
@@ -224,7 +223,7 @@ void RunningFirewall::round(Inbox inbox) {
   watch_the_clock();
   enforce();
   read_in_force();
-  if (now >= upkeep_at_) {
+  if (now >= upkeep_at_ || keeper_.wants_upkeep()) {
     keeper_.upkeep();
     upkeep_at_ = now + kUpkeepEvery;
   }
@@ -259,6 +258,10 @@ void RunningFirewall::take_remembered(const Remembered& remembered) {
 void RunningFirewall::take_rules(const std::deque<base::RuleSet>& sets) {
   bool wants_all = false;
   for (const base::RuleSet& set : sets) {
+    if (set.full) {
+      base::log_info("all rules received",
+                     {{"rules", set.rules.size()}, {"revision", set.revision}});
+    }
     const Status applied = keeper_.apply(set, clock_.wall_ms());
     if (applied.ok()) continue;
     base::log_warn("the rules do not add up", {{"problem", applied.error().message}});
@@ -337,7 +340,7 @@ Status RunningFirewall::set_up_xdp() {
 
 void RunningFirewall::look_at_host() {
   host_at_ = steady_clock::now() + kLookAtHostEvery;
-  std::vector<ProtectedNetwork> all = host_addresses();
+  std::vector<ProtectedNetwork> all = options_.host_addresses();
   all.insert(all.end(), remembered_.control_plane.begin(), remembered_.control_plane.end());
   for (const std::vector<std::string>* list : {&config_.allowlist, &remembered_.global_allowlist}) {
     for (const std::string& text : *list) {
@@ -405,6 +408,9 @@ void RunningFirewall::read_in_force() {
     return std::all_of(all.begin(), all.end(), [&](auto* one) { return one->holds(target); });
   }));
   if (read_ == read) return;
+  if (!read_) {
+    base::log_info("in force", {{"networks", table.targets().size()}, {"revision", read.revision}});
+  }
   read_ = read;
   publish_at_ = {};
   const std::lock_guard lock(mutex_);

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/model.h"
 #include "base/result.h"
+#include "firewall/host_addresses.h"
 #include "firewall/live_config.h"
 #include "firewall/nft_enforcer.h"
 #include "firewall/protected_addresses.h"
@@ -35,6 +36,8 @@ struct LiveOptions {
   std::string first_config;  // Until a configuration was applied once.
   bool dry_run = false;      // Whatever the configuration says.
   std::vector<std::string> xdp_interfaces;  // Not empty: instead of the configuration's.
+  // Never blocked; asked every few seconds.
+  std::function<std::vector<ProtectedNetwork>()> host_addresses = firewall::host_addresses;
 };
 
 struct EnforcerMakers {

@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "firewall/nft_link.h"
@@ -21,31 +25,65 @@ using base::ErrorCode;
 using base::Status;
 
 constexpr const char* kChain = "early";
+// The kernel lists a set in pieces and counts from its beginning for each: 300,000 addresses in one
+// set take seconds, in many sets a fraction of one.
+constexpr unsigned kShards = 32;
 constexpr std::size_t kSetElementsMax = 1'048'576;
 constexpr std::size_t kTableCharsMax = 63;
 constexpr std::size_t kIpv4Bytes = 4;
 constexpr std::size_t kMappedBytes = kMappedBits / 8;
 
-// The prefixes of one length are in one set.
+// The prefixes of one length are in one set; single addresses in kShards of them, by their last
+// bits.
 struct Kind {
   bool four = true;
   unsigned bits = 0;  // As written: 32 and 128 are single addresses.
+  unsigned shard = 0;
   auto operator<=>(const Kind&) const = default;
 
-  std::string set() const { return (four ? "v4_" : "v6_") + std::to_string(bits); }
   bool whole() const { return bits == (four ? 32U : 128U); }
+  std::string family() const { return four ? "v4_" : "v6_"; }
+  std::string set() const {
+    const std::string length = family() + std::to_string(bits);
+    return whole() ? length + "_" + std::to_string(shard) : length;
+  }
+  std::string chain() const { return family() + std::to_string(shard); }
 };
 
-Kind kind_of(const Network& network) { return {is_ipv4(network), written_bits(network)}; }
+Kind kind_of(const Network& network) {
+  Kind kind = {is_ipv4(network), written_bits(network)};
+  if (kind.whole()) kind.shard = network.address.back() % kShards;
+  return kind;
+}
 
-// "v4_24"; nothing for a set that is not ours.
+std::set<Kind> kinds_of_addresses() {
+  std::set<Kind> kinds;
+  for (unsigned shard = 0; shard < kShards; ++shard) {
+    kinds.insert({true, 32, shard});
+    kinds.insert({false, 128, shard});
+  }
+  return kinds;
+}
+
+// Elements of one set travel together.
+using BySet = std::map<Kind, std::vector<NftElement>>;
+std::vector<NftElement> joined(BySet sets) {
+  std::vector<NftElement> all;
+  for (auto& [kind, elements] : sets) {
+    all.insert(all.end(), std::make_move_iterator(elements.begin()),
+               std::make_move_iterator(elements.end()));
+  }
+  return all;
+}
+
+// "v4_24"; nothing for a set that is not ours, and for those of single addresses.
 std::optional<Kind> kind_of_set(std::string_view name) {
   Kind kind;
   if (name.substr(0, 3) != "v4_" && name.substr(0, 3) != "v6_") return std::nullopt;
   kind.four = name[1] == '4';
   const auto [at, failure] = std::from_chars(name.data() + 3, name.data() + name.size(), kind.bits);
   if (failure != std::errc() || at != name.data() + name.size()) return std::nullopt;
-  if (kind.bits > (kind.four ? 32U : 128U)) return std::nullopt;
+  if (kind.bits >= (kind.four ? 32U : 128U)) return std::nullopt;
   return kind;
 }
 
@@ -126,33 +164,55 @@ class NftEnforcer final : public Enforcer {
   NftLink link_;
   Nft nft_;
   std::set<Kind> kinds_;
+  // Those that were listed or added: what is added for the first time needs no removal before.
+  std::unordered_set<Network, NetworkHash> known_;
   std::vector<std::uint64_t> handles_;  // Of our rules, as they were made.
   bool built_ = false;
   std::uint32_t generation_ = 0;  // Up to here all changes are ours, or were looked at.
 };
 
+// The jumps to the shards' chains, by the last bits of the source.
+std::string shard_rule(bool four) {
+  std::string text = four ? " ip saddr & 0.0.0.31 vmap {" : " ip6 saddr & ::1f vmap {";
+  static_assert(kShards == 32, "the masks above are of 32 shards");
+  for (unsigned shard = 0; shard < kShards; ++shard) {
+    std::array<char, 16> address{};
+    std::snprintf(address.data(), address.size(), four ? "0.0.0.%u" : "::%x", shard);
+    text += std::string(shard > 0 ? ", " : " ") + address.data() + " : jump " +
+            Kind{four, 0, shard}.chain();
+  }
+  return text + " }\n";
+}
+
 // Idempotent: what is there already stays, with its elements; the rules are made anew.
 std::string NftEnforcer::commands() const {
-  const std::string table = "inet " + options_.table;
-  const std::string chain = table + " " + kChain;
-  std::string text = "add table " + table + "\nadd chain " + chain + "\nflush chain " + chain +
-                     "\ndelete chain " + chain + "\nadd chain " + chain +
+  const std::string table = "inet " + options_.table + " ";
+  const std::string chain = table + kChain;
+  std::string text = "add table inet " + options_.table + "\nadd chain " + chain +
+                     "\nflush chain " + chain + "\ndelete chain " + chain + "\nadd chain " + chain +
                      " { type filter hook prerouting priority " +
                      std::to_string(options_.priority) + "; policy accept; }\n";
+  std::string rules;
   for (const Kind& kind : kinds_) {
-    const std::string family = kind.four ? "ip" : "ip6";
-    text += "add set " + table + " " + kind.set() + " { type ipv" + (kind.four ? "4" : "6") +
+    text += "add set " + table + kind.set() + " { type ipv" + (kind.four ? "4" : "6") +
             "_addr; size " + std::to_string(kSetElementsMax) + "; flags timeout; counter; }\n";
-    text += "add rule " + chain + " " + family + " saddr " +
-            (kind.whole() ? "" : "& " + mask_text(kind) + " ") + "@" + kind.set() + " drop\n";
+    const std::string source = kind.four ? " ip saddr " : " ip6 saddr ";
+    if (kind.whole()) {
+      text += "add chain " + table + kind.chain() + "\nflush chain " + table + kind.chain() + "\n";
+      rules += "add rule " + table + kind.chain() + source + "@" + kind.set() + " drop\n";
+    } else {
+      rules +=
+          "add rule " + chain + source + "& " + mask_text(kind) + " @" + kind.set() + " drop\n";
+    }
   }
-  return text;
+  for (const bool four : {true, false}) rules += "add rule " + chain + shard_rule(four);
+  return text + rules;
 }
 
 Status NftEnforcer::build() {
   const Status made = nft_.run(commands());
   if (!made.ok()) return made;
-  auto handles = link_.rule_handles(options_.table, kChain);
+  auto handles = link_.rule_handles(options_.table);
   if (!handles.ok()) return handles.error();
   handles_ = std::move(*handles);
   built_ = true;
@@ -168,7 +228,7 @@ base::Result<bool> NftEnforcer::is_whole() {
   for (const Kind& kind : kinds_) {
     if (std::find(sets->begin(), sets->end(), kind.set()) == sets->end()) return false;
   }
-  const auto handles = link_.rule_handles(options_.table, kChain);
+  const auto handles = link_.rule_handles(options_.table);
   if (!handles.ok()) return handles.error();
   return *handles == handles_;
 }
@@ -181,7 +241,7 @@ base::Result<bool> NftEnforcer::prepare() {
   } else {
     const auto sets = link_.sets(options_.table);
     if (!sets.ok()) return sets.error();
-    kinds_ = {{true, 32}, {false, 128}};
+    kinds_ = kinds_of_addresses();
     for (const std::string& set : *sets) {
       if (const auto kind = kind_of_set(set)) kinds_.insert(*kind);
     }
@@ -193,38 +253,38 @@ base::Result<bool> NftEnforcer::prepare() {
 }
 
 Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
-  std::vector<NftElement> add;
-  std::vector<NftElement> remove;
+  BySet add;
+  BySet again;
+  BySet remove;
   std::set<Kind> kinds = kinds_;
   for (const Target& target : change.block) {
     const Kind kind = kind_of(target.network);
-    kinds.insert(kind);
-    NftElement element;
-    element.set = kind.set();
-    element.key = key_of(target.network);
+    NftElement element = {kind.set(), key_of(target.network)};
     if (target.expires_at_ms != kNeverMs) {
       element.timeout_ms =
           static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
     }
-    add.push_back(std::move(element));
+    (known_.insert(target.network).second ? add : again)[kind].push_back(std::move(element));
+  }
+  for (const BySet* both : {&add, &again}) {
+    for (const auto& [kind, elements] : *both) kinds.insert(kind);
   }
   for (const Network& network : change.unblock) {
     const Kind kind = kind_of(network);
     if (kinds.count(kind) == 0) continue;
-    remove.push_back({kind.set(), key_of(network)});
+    known_.erase(network);
+    remove[kind].push_back({kind.set(), key_of(network)});
   }
   if (kinds != kinds_) {
     kinds_ = std::move(kinds);
     const Status made = build();
     if (!made.ok()) return made;
   }
-  // Elements of one set travel together.
-  const auto by_set = [](const NftElement& a, const NftElement& b) { return a.set < b.set; };
-  std::sort(add.begin(), add.end(), by_set);
-  std::sort(remove.begin(), remove.end(), by_set);
-  const Status changed = link_.change(options_.table, add, remove);
+  const bool changes = !add.empty() || !again.empty() || !remove.empty();
+  const Status changed = link_.change(options_.table, joined(std::move(add)),
+                                      joined(std::move(again)), joined(std::move(remove)));
   // Our own transaction; one of another's in between makes the numbers differ.
-  if (changed.ok() && !(add.empty() && remove.empty())) ++generation_;
+  if (changed.ok() && changes) ++generation_;
   return changed;
 }
 
@@ -249,6 +309,8 @@ base::Result<std::vector<HeldTarget>> NftEnforcer::list(std::int64_t now_ms) {
       held.push_back(one);
     }
   }
+  known_.clear();
+  for (const HeldTarget& one : held) known_.insert(one.target.network);
   generation_ = *generation;
   return held;
 }

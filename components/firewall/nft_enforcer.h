@@ -2,10 +2,11 @@
 // touch and which touches nothing else.
 //
 // One chain, at the prerouting hook, before connection tracking by default, so that neither what is
-// for this host nor what it forwards costs more than the lookup. For each prefix length in use one
+// for this host nor what it forwards costs more than the lookups. For each prefix length in use one
 // hash set with a rule "ip saddr & MASK @v4_24 drop": prefixes of different lengths may overlap
-// freely, each element has its own timeout (to the millisecond) and counter, and a hash set costs a
-// third of what an interval set does (docs/decisions/0005-nft-elements.md).
+// freely, and each element has its own timeout (to the millisecond) and counter. Single addresses
+// are spread over 32 sets, by their last bits, so that they can be listed quickly
+// (docs/decisions/0005-nft-elements.md).
 //
 // Threads and errors as in enforcer.h.
 #pragma once

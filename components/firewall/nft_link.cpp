@@ -201,17 +201,20 @@ Status NftLink::ask(std::uint16_t type, std::uint16_t flags, const std::string& 
 }
 
 Status NftLink::change(const std::string& table, const std::vector<NftElement>& add,
+                       const std::vector<NftElement>& again,
                        const std::vector<NftElement>& remove) {
-  if (add.empty() && remove.empty()) return {};
+  if (add.empty() && again.empty() && remove.empty()) return {};
   const std::uint32_t first = sequence_ + 1;
   Batch batch(sequence_);
   // Adding what is there is no error, and removing what is not is one; older kernels do not change
   // the timeout of what is there. So: add, remove, and add again what is to stay.
-  for (const std::vector<NftElement>* both : {&remove, &add}) {
+  for (const std::vector<NftElement>* both : {&remove, &again}) {
     add_elements(batch, NFT_MSG_NEWSETELEM, table, *both);
     add_elements(batch, NFT_MSG_DELSETELEM, table, *both);
   }
-  add_elements(batch, NFT_MSG_NEWSETELEM, table, add);
+  for (const std::vector<NftElement>* both : {&again, &add}) {
+    add_elements(batch, NFT_MSG_NEWSETELEM, table, *both);
+  }
   const std::uint32_t last = batch.last();
   const Status sent = send(batch.finish());
   sequence_ = last + 1;
@@ -255,12 +258,10 @@ base::Result<std::vector<std::string>> NftLink::sets(const std::string& table) {
   return names;
 }
 
-base::Result<std::vector<std::uint64_t>> NftLink::rule_handles(const std::string& table,
-                                                               const std::string& chain) {
+base::Result<std::vector<std::uint64_t>> NftLink::rule_handles(const std::string& table) {
   std::vector<std::uint64_t> handles;
   AttributeWriter out;
   out.text(NFTA_RULE_TABLE, table);
-  out.text(NFTA_RULE_CHAIN, chain);
   const Status read =
       ask(NFT_MSG_GETRULE, NLM_F_DUMP, out.take(), [&](const NetlinkMessage& message) {
         const AttributeReader attributes(message.attributes);

@@ -29,17 +29,17 @@ class NftLink {
  public:
   static base::Result<NftLink> open();
 
-  // One transaction. Elements to add that are there already get the new timeout and lose their
-  // count; those to remove need not be there.
+  // One transaction. Elements to add `again` are there perhaps: they get the new timeout and lose
+  // their count. Those to add should not be there (else they may keep their timeout), those to
+  // remove need not.
   base::Status change(const std::string& table, const std::vector<NftElement>& add,
-                      const std::vector<NftElement>& remove);
+                      const std::vector<NftElement>& again, const std::vector<NftElement>& remove);
   // The remaining timeouts.
   base::Result<std::vector<NftElement>> list(const std::string& table, const std::string& set);
   // Empty when there is no such table.
   base::Result<std::vector<std::string>> sets(const std::string& table);
-  // What tells whether a chain is still the one that it was. Empty when there is none.
-  base::Result<std::vector<std::uint64_t>> rule_handles(const std::string& table,
-                                                        const std::string& chain);
+  // Of all rules, which tells whether they are still those that they were. Empty without a table.
+  base::Result<std::vector<std::uint64_t>> rule_handles(const std::string& table);
   // Counts the transactions of this network namespace, whoever makes them.
   base::Result<std::uint32_t> generation();
 

@@ -22,7 +22,8 @@ void RuleKeeper::load(std::int64_t now_ms) {
   for (const base::RuleSet& set : loaded->sets) (void)table_.apply(set, now_ms).ok();
   if (!table_.knows_rules()) return;
   base::log_info("rules restored", {{"rules", table_.size()}, {"revision", table_.revision()}});
-  write_all();
+  is_open_ = file_.can_append();
+  if (!is_open_) write_all();
 }
 
 void RuleKeeper::write_all() {
@@ -38,8 +39,11 @@ base::Status RuleKeeper::apply(const base::RuleSet& set, std::int64_t now_ms) {
     is_open_ = appended.ok();
     note(appended);
   }
+  const bool is_first = !table_.knows_rules();
   const base::Status applied = table_.apply(set, now_ms);
-  if (set.full || !is_open_) write_all();
+  // The first time there is nothing on disk that could be mistaken for the truth: upkeep() writes,
+  // and what was received is in force the sooner.
+  if (!is_first && (set.full || !is_open_)) write_all();
   return applied;
 }
 

@@ -16,13 +16,15 @@ class RuleKeeper {
 
   // What was kept. A damaged or unreadable file is told in the log and in problem(): not fatal.
   void load(std::int64_t now_ms);
-  // On disk first, so that what is enforced is known after a crash. Error: RuleTable::apply's.
+  // On disk first, so that what is enforced is known after a crash; but what is the first to be
+  // known at all is written by upkeep(). Error: RuleTable::apply's.
   base::Status apply(const base::RuleSet& set, std::int64_t now_ms);
   // Durable, and written anew when that is worth it. Call it when there is nothing better to do.
   void upkeep();
 
   RuleTable& table() { return table_; }
   const RuleTable& table() const { return table_; }
+  bool wants_upkeep() const { return table_.knows_rules() && !is_open_; }
   // Why the copy on disk is not up to date; empty: it is.
   const std::string& problem() const { return problem_; }
 

@@ -60,6 +60,10 @@ void RuleTable::replace(const base::RuleSet& set, std::int64_t now_ms) {
     std::nth_element(kept.begin(), end, kept.end(), more_important);
     kept.erase(end, kept.end());
   }
+  rules_.reserve(kept.size());
+  places_.reserve(kept.size());
+  targets_.reserve(kept.size());
+  dirty_.reserve(kept.size());
   std::unordered_set<std::string_view> wanted;
   wanted.reserve(kept.size());
   for (const base::Rule* rule : kept) wanted.insert(rule->id);
@@ -72,19 +76,19 @@ void RuleTable::replace(const base::RuleSet& set, std::int64_t now_ms) {
 }
 
 bool RuleTable::put(const base::Rule& rule, std::int64_t now_ms) {
-  auto found = rules_.find(rule.id);
-  if (found == rules_.end() && rules_.size() >= rules_max_) return false;
+  const auto [found, is_new] = rules_.try_emplace(rule.id);
+  if (is_new && rules_.size() > rules_max_) {
+    rules_.erase(found);
+    return false;
+  }
   const std::uint64_t digest = base::rule_digest(rule);
-  if (found != rules_.end()) {
-    Held& held = found->second;
+  Held& held = found->second;
+  if (!is_new) {
     held.revision = rule.revision;
     if (held.digest == digest && held.source == rule.source) return true;
     forget(held);
-  } else {
-    found = rules_.try_emplace(rule.id).first;
+    held = Held();
   }
-  Held& held = found->second;
-  held = Held();
   held.id = rule.id;
   held.cidr = rule.cidr;
   held.source = rule.source;
@@ -105,8 +109,9 @@ bool RuleTable::put(const base::Rule& rule, std::int64_t now_ms) {
   if (held.expired) return true;
   if (held.expires_at_ms != kNeverMs) by_expiry_.emplace(held.expires_at_ms, held.id);
   if (held.drops) {
-    places_[held.network].rules.push_back(&held);
-    judge(held.network);
+    Place& place = places_[held.network];
+    place.rules.push_back(&held);
+    judge(held.network, place);
   } else {
     allows_.insert(held.id);
     allows_changed_ = true;
@@ -132,7 +137,8 @@ void RuleTable::forget(Held& held) {
   if (allows_.erase(held.id) > 0) allows_changed_ = true;
   const auto place = places_.find(held.network);
   if (place == places_.end() || std::erase(place->second.rules, &held) == 0) return;
-  judge(held.network);
+  judge(place->first, place->second);
+  if (place->second.rules.empty()) places_.erase(place);
 }
 
 void RuleTable::expire(std::int64_t now_ms) {
@@ -161,18 +167,11 @@ void RuleTable::judge_all() {
     all.push_back({rules_.at(id).network, "allowed by the rule " + id});
   }
   protected_ = ProtectedAddresses(std::move(all));
-  std::vector<Network> networks;
-  networks.reserve(places_.size());
-  for (const auto& [network, place] : places_) networks.push_back(network);
-  for (const Network& network : networks) judge(network);
+  for (auto& [network, place] : places_) judge(network, place);
 }
 
-void RuleTable::judge(const Network& network) {
-  Place& place = places_.at(network);
-  Place before;
-  before.pieces = std::move(place.pieces);
-  before.expires_at_ms = place.expires_at_ms;
-  place.pieces.clear();
+void RuleTable::judge(const Network& network, Place& place) {
+  const std::vector<Network> before = std::exchange(place.pieces, {});
   place.expires_at_ms = 0;
   for (const Origin origin : {Origin::operator_, Origin::detector}) {
     const auto of_origin = [origin](const Held* held) { return held->origin == origin; };
@@ -187,7 +186,6 @@ void RuleTable::judge(const Network& network) {
     if (!verdict.pieces.empty()) place.pieces = std::move(verdict.pieces);
   }
   contribute(network, before, place);
-  if (place.rules.empty()) places_.erase(network);
 }
 
 void RuleTable::set_trouble(Held& held, const std::string& why, bool partly) {
@@ -200,8 +198,16 @@ void RuleTable::set_trouble(Held& held, const std::string& why, bool partly) {
   }
 }
 
-void RuleTable::contribute(const Network& network, const Place& before, const Place& after) {
-  for (const Network& piece : before.pieces) {
+void RuleTable::contribute(const Network& network, const std::vector<Network>& before,
+                           const Place& after) {
+  const auto is_whole = [&](const std::vector<Network>& pieces) {
+    return pieces.size() == 1 && pieces.front() == network;
+  };
+  // By far the most: a network that nothing else has to do with.
+  if ((before.empty() || is_whole(before)) && is_whole(after.pieces) && owners_.empty()) {
+    return set_target(network, after.expires_at_ms);
+  }
+  for (const Network& piece : before) {
     if (piece == network) continue;
     const auto owners = owners_.find(piece);
     std::erase(owners->second, network);
@@ -210,7 +216,7 @@ void RuleTable::contribute(const Network& network, const Place& before, const Pl
   for (const Network& piece : after.pieces) {
     if (piece != network) owners_[piece].push_back(network);
   }
-  for (const Network& piece : before.pieces) refresh(piece);
+  for (const Network& piece : before) refresh(piece);
   for (const Network& piece : after.pieces) refresh(piece);
 }
 
@@ -230,15 +236,18 @@ void RuleTable::refresh(const Network& piece) {
   if (const auto owners = owners_.find(piece); owners != owners_.end()) {
     for (const Network& owner : owners->second) consider(owner);
   }
-  const auto present = targets_.find(piece);
-  const std::int64_t now = present == targets_.end() ? 0 : present->second;
-  if (now == expires_at_ms) return;
-  dirty_.insert(piece);
+  set_target(piece, expires_at_ms);
+}
+
+void RuleTable::set_target(const Network& network, std::int64_t expires_at_ms) {
   if (expires_at_ms == 0) {
-    targets_.erase(present);
-  } else {
-    targets_[piece] = expires_at_ms;
+    if (targets_.erase(network) > 0) dirty_.insert(network);
+    return;
   }
+  const auto [target, is_new] = targets_.try_emplace(network, expires_at_ms);
+  if (!is_new && target->second == expires_at_ms) return;
+  target->second = expires_at_ms;
+  dirty_.insert(network);
 }
 
 TargetChange RuleTable::take_change() {

@@ -119,10 +119,11 @@ class RuleTable {
   void remove(const std::string& id);
   void forget(Held& held);
   void judge_all();
-  void judge(const Network& network);
+  void judge(const Network& network, Place& place);
   void set_trouble(Held& held, const std::string& why, bool partly);
-  void contribute(const Network& network, const Place& before, const Place& after);
+  void contribute(const Network& network, const std::vector<Network>& before, const Place& after);
   void refresh(const Network& piece);
+  void set_target(const Network& network, std::int64_t expires_at_ms);
 
   std::size_t rules_max_;
   std::unordered_map<std::string, Held> rules_;  // Elements stay where they are.

@@ -144,6 +144,10 @@ base::Result<StateFile::Loaded> StateFile::load() {
   if (!bytes.ok()) return bytes.error();
   bool whole = false;
   loaded.sets = decode_file(*bytes, whole);
+  if (whole && !loaded.sets.empty()) {
+    fd_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    written_bytes_ = bytes->size();
+  }
   if (whole) return loaded;
   const std::string aside = path_ + ".damaged";
   loaded.problem = path_ + " is damaged; " +

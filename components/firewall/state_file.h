@@ -36,8 +36,10 @@ class StateFile {
 
   // Writes everything anew, durably: temporary, fsync, rename.
   base::Status write(const base::RuleSet& all);
-  // Adds a difference, or what replaces everything. REQUIRES: write() was called.
+  // Adds a difference, or what replaces everything. REQUIRES: write() was called, or load() found
+  // the file whole (can_append).
   base::Status append(const base::RuleSet& set);
+  bool can_append() const { return fd_.valid(); }
   bool wants_rewriting() const { return appended_bytes_ > written_bytes_ + kSlackBytes; }
   base::Status sync();
 

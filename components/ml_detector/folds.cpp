@@ -64,6 +64,7 @@ std::vector<Group> groups_of(const std::vector<ExampleCapture>& captures, HoldBa
   std::map<std::size_t, Group> groups;
   for (std::size_t i = 0; i < captures.size(); ++i) groups[sets.of(i)].push_back(i);
   std::vector<Group> list;
+  list.reserve(groups.size());
   for (auto& [name, group] : groups) list.push_back(std::move(group));
   return list;
 }

@@ -23,9 +23,14 @@ Error bad_tree(std::size_t tree, const std::string& what) {
 
 void double_row(const float* row, std::size_t features, float* doubled) {
   for (std::size_t i = 0; i < features; ++i) {
-    const bool missing = std::isnan(row[i]);
-    doubled[i] = missing ? kInfinity : row[i];
-    doubled[features + i] = missing ? -kInfinity : row[i];
+    float high = row[i];
+    float low = row[i];
+    if (std::isnan(row[i])) {
+      high = kInfinity;
+      low = -kInfinity;
+    }
+    doubled[i] = high;
+    doubled[features + i] = low;
   }
 }
 
@@ -118,7 +123,8 @@ base::Result<Forest> Forest::build(const TrainedForest& trained) {
   forest.outputs_ = trained.outputs;
   forest.base_margin_ = trained.base_margin;
   forest.output_of_tree_ = trained.output_of_tree;
-  forest.nodes_.resize((leaves - 1) * trained.trees.size());
+  forest.thresholds_.resize((leaves - 1) * trained.trees.size());
+  forest.slots_.resize(forest.thresholds_.size());
   forest.leaves_.resize(leaves * trained.trees.size());
   for (std::size_t i = 0; i < trained.trees.size(); ++i) forest.fill(trained.trees[i], i);
   return forest;
@@ -126,7 +132,8 @@ base::Result<Forest> Forest::build(const TrainedForest& trained) {
 
 void Forest::fill(const Tree& tree, std::size_t tree_index) {
   const std::size_t leaves = std::size_t{1} << depth_;
-  Node* nodes = nodes_.data() + tree_index * (leaves - 1);
+  float* thresholds = thresholds_.data() + tree_index * (leaves - 1);
+  Slot* slots = slots_.data() + tree_index * (leaves - 1);
   float* values = leaves_.data() + tree_index * leaves;
   struct Place {
     std::size_t at;    // in the perfect tree
@@ -147,7 +154,8 @@ void Forest::fill(const Tree& tree, std::size_t tree_index) {
     const std::size_t right = leaf ? place.node : static_cast<std::size_t>(node.right);
     if (!leaf) {
       const std::size_t half = node.missing_left ? features_ : 0;
-      nodes[place.at] = {node.value, static_cast<std::uint32_t>(node.feature + half)};
+      thresholds[place.at] = node.value;
+      slots[place.at] = static_cast<Slot>(node.feature + half);
     }
     open.push_back({2 * place.at + 1, left});
     open.push_back({2 * place.at + 2, right});
@@ -164,12 +172,13 @@ void Forest::walk_row(const float* row, float* margins) const {
   const std::size_t count = output_of_tree_.size();
   std::size_t tree = 0;
   for (; tree + kBeside <= count; tree += kBeside) {
-    const Node* nodes = nodes_.data() + tree * kNodes;
+    const float* thresholds = thresholds_.data() + tree * kNodes;
+    const Slot* slots = slots_.data() + tree * kNodes;
     std::array<std::size_t, kBeside> at{};
     for (std::size_t level = 0; level < kDepth; ++level) {
       for (std::size_t i = 0; i < kBeside; ++i) {
-        const Node node = nodes[i * kNodes + at[i]];
-        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(doubled[node.slot] >= node.threshold);
+        const std::size_t node = i * kNodes + at[i];
+        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(doubled[slots[node]] >= thresholds[node]);
       }
     }
     for (std::size_t i = 0; i < kBeside; ++i) {
@@ -177,10 +186,11 @@ void Forest::walk_row(const float* row, float* margins) const {
     }
   }
   for (; tree < count; ++tree) {
-    const Node* nodes = nodes_.data() + tree * kNodes;
+    const float* thresholds = thresholds_.data() + tree * kNodes;
+    const Slot* slots = slots_.data() + tree * kNodes;
     std::size_t at = 0;
     for (std::size_t level = 0; level < kDepth; ++level) {
-      at = 2 * at + 1 + static_cast<std::size_t>(doubled[nodes[at].slot] >= nodes[at].threshold);
+      at = 2 * at + 1 + static_cast<std::size_t>(doubled[slots[at]] >= thresholds[at]);
     }
     margins[output_of_tree_[tree]] += leaves_[tree * kLeaves + at - kNodes];
   }
@@ -198,21 +208,22 @@ void Forest::walk_rows(const float* rows, std::size_t count, float* margins) con
     double_row(rows + from * features_, features_, doubled.data() + i * width);
   }
   sums.fill(base_margin_);
-  const Node* nodes = nodes_.data();
+  const float* thresholds = thresholds_.data();
+  const Slot* slots = slots_.data();
   const float* leaves = leaves_.data();
   for (const std::uint32_t output : output_of_tree_) {
     std::array<std::size_t, kBeside> at{};
     for (std::size_t level = 0; level < kDepth; ++level) {
       for (std::size_t i = 0; i < kBeside; ++i) {
-        const Node node = nodes[at[i]];
-        const float value = doubled[i * width + node.slot];
-        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(value >= node.threshold);
+        const float value = doubled[i * width + slots[at[i]]];
+        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(value >= thresholds[at[i]]);
       }
     }
     for (std::size_t i = 0; i < kBeside; ++i) {
       sums[i * outputs_ + output] += leaves[at[i] - kNodes];
     }
-    nodes += kNodes;
+    thresholds += kNodes;
+    slots += kNodes;
     leaves += kLeaves;
   }
   std::copy_n(sums.data(), std::min(count, kBeside) * outputs_, margins);

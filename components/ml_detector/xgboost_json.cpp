@@ -2,9 +2,11 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/json_check.h"
@@ -45,6 +47,12 @@ std::vector<Value> column(const json& tree, const char* name, std::size_t size) 
   if (!values.is_array() || values.size() != size) {
     corrupt(std::string(name) + " has not " + std::to_string(size) + " entries");
   }
+  // json would cast a fraction, or 1e90, to a whole number.
+  if constexpr (std::is_integral_v<Value>) {
+    for (const json& value : values) {
+      if (!value.is_number_integer()) corrupt(std::string(name) + " holds what is no whole number");
+    }
+  }
   return values.get<std::vector<Value>>();
 }
 
@@ -67,9 +75,9 @@ Tree tree_of(const json& source) {
   const auto right = indices(source, "right_children", size);
   const auto feature = indices(source, "split_indices", size);
   const auto value = column<double>(source, "split_conditions", size);
-  const auto missing_left = column<int>(source, "default_left", size);
+  const auto missing_left = column<std::int64_t>(source, "default_left", size);
   const auto cover = column<double>(source, "sum_hessian", size);
-  for (const int kind : column<int>(source, "split_type", size)) {
+  for (const std::int64_t kind : column<std::int64_t>(source, "split_type", size)) {
     if (kind != 0) unsupported("categories", "splits by category are not served");
   }
   Tree tree(size);

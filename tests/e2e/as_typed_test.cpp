@@ -64,7 +64,7 @@ TEST_F(AsTypedTest, CurlAndJqShowComponentsAndMovingHeartbeats) {
   EXPECT_EQ(typed_ok("curl -s http://localhost:$PORT/components | jq '.components[]'"), "");
   const support::Process sniffer = start_agent("sniffer", "sniffer");
   const support::Process detector = start_agent("ml-detector", "ml-detector");
-  const support::Process firewall = start_agent("firewall", "firewall-dmz");
+  const support::Process firewall = start_agent("firewall", "firewall-dmz", {"--dry-run"});
   const support::Process rag = start_agent("rag", "rag");
   const std::string count = "curl -s http://localhost:$PORT/components | jq '.components | length'";
   ASSERT_TRUE(wait_until([&] { return typed(count).out == "4\n"; }, 15'000, 100))

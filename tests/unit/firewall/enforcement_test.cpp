@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/firewall/fake_kernel.h"
 #include "unit/firewall/networks.h"
 
 namespace mlguard::firewall {
@@ -14,45 +15,6 @@ using ::testing::UnorderedElementsAre;
 
 constexpr std::int64_t kNow = 1'700'000'000'000;
 constexpr std::int64_t kMinuteMs = 60'000;
-
-// A kernel in memory, in which others may meddle.
-class FakeKernel final : public Enforcer {
- public:
-  const char* name() const override { return "fake"; }
-  base::Result<bool> prepare() override {
-    ++prepared;
-    return std::exchange(frame_broken, false);
-  }
-  base::Status change(const TargetChange& change, std::int64_t) override {
-    ++changes;
-    if (refuses) return base::Error(base::ErrorCode::io, "kernel", "the kernel refused");
-    for (const Target& target : change.block) {
-      held[target.network] = {target, 0, 0};
-    }
-    for (const Network& network : change.unblock) held.erase(network);
-    return {};
-  }
-  base::Result<std::vector<HeldTarget>> list(std::int64_t) override {
-    ++lists;
-    touched = false;
-    std::vector<HeldTarget> all;
-    for (const auto& [network, one] : held) all.push_back(one);
-    return all;
-  }
-  Drifted drifted() override { return touched ? Drifted::surely : Drifted::no; }
-  base::Status clear() override {
-    held.clear();
-    return {};
-  }
-
-  std::unordered_map<Network, HeldTarget, NetworkHash> held;
-  bool refuses = false;
-  bool touched = false;
-  bool frame_broken = false;
-  int prepared = 0;
-  int changes = 0;
-  int lists = 0;
-};
 
 class EnforcementTest : public ::testing::Test {
  protected:

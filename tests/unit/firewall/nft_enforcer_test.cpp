@@ -59,6 +59,8 @@ class NftEnforcerTest : public ::testing::Test {
   }
   static std::string netns() { return "mlg-nft-" + std::to_string(getpid()); }
   static std::string ruleset() { return run_shell("nft list ruleset").out; }
+  // In whatever order the kernel lists it.
+  static std::string sorted_ruleset() { return run_shell("nft list ruleset | sort").out; }
 
   std::unique_ptr<Enforcer> enforcer_;
 };
@@ -137,14 +139,14 @@ TEST_F(NftEnforcerTest, WhateverOthersDoToTheTableIsSeenAndRepaired) {
     change({{{net("192.0.2.1"), kNeverMs}}, {}});
     (void)held();
     ASSERT_EQ(enforcer_->drifted(), Drifted::no);
-    const std::string before = ruleset();
+    const std::string before = sorted_ruleset();
     ASSERT_TRUE(run_shell(harm).exit.ok()) << harm;
     EXPECT_EQ(enforcer_->drifted(), Drifted::surely) << harm;
     const auto repaired = enforcer_->prepare();
     ASSERT_TRUE(repaired.ok()) << repaired.error().message;
     EXPECT_TRUE(*repaired) << harm;
     change({{{net("192.0.2.1"), kNeverMs}}, {}});
-    EXPECT_EQ(ruleset(), before) << harm;
+    EXPECT_EQ(sorted_ruleset(), before) << harm;
     EXPECT_FALSE(*enforcer_->prepare());
   }
 }
@@ -152,7 +154,7 @@ TEST_F(NftEnforcerTest, WhateverOthersDoToTheTableIsSeenAndRepaired) {
 TEST_F(NftEnforcerTest, AFlushedSetIsSeenAsDrift) {
   change({{{net("192.0.2.1"), kNeverMs}}, {}});
   (void)held();
-  ASSERT_TRUE(run_shell("nft flush set inet ml_guard v4_32").exit.ok());
+  ASSERT_TRUE(run_shell("nft flush set inet ml_guard v4_32_1").exit.ok());
   EXPECT_EQ(enforcer_->drifted(), Drifted::surely);
   EXPECT_THAT(held(), IsEmpty());
   EXPECT_EQ(enforcer_->drifted(), Drifted::no);

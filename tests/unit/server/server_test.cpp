@@ -265,6 +265,13 @@ TEST_F(ServerTest, DetectionsAppliedChangesAndAuditAreKept) {
   applied.revision = 1;
   ASSERT_EQ(detector.client.call("POST", "/v1/applied", wire::encode(applied)).status, 200);
   EXPECT_EQ(Json::parse(op.call("GET", "/v1/applied").message.body)["applied"].size(), 1U);
+  // The same again with a note: only the audit trail hears of it.
+  applied.note = "repaired";
+  ASSERT_EQ(detector.client.call("POST", "/v1/applied", wire::encode(applied)).status, 200);
+  const Json newest = Json::parse(op.call("GET", "/v1/audit").message.body)["audit"][0];
+  EXPECT_EQ(newest["action"], "config.repaired");
+  EXPECT_EQ(newest["subject"], "components/ml-detector");
+  EXPECT_EQ(newest["detail"], "repaired");
   EXPECT_GT(Json::parse(op.call("GET", "/v1/changes").message.body)["changes"].size(), 0U);
   EXPECT_GT(Json::parse(op.call("GET", "/v1/audit").message.body)["audit"].size(), 0U);
   EXPECT_EQ(Json::parse(op.call("GET", "/v1/verify").message.body)["status"], "ok");

@@ -329,10 +329,12 @@ TEST(MessagesTest, AppliedRoundTrips) {
   applied.resource = "rules";
   applied.revision = 8;
   applied.digest = "00ff";
+  applied.note = "the table was flushed; repaired";
   const auto back = decode_applied(encode(applied));
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->revision, 8u);
   EXPECT_EQ(back->digest, "00ff");
+  EXPECT_EQ(back->note, applied.note);
   applied.resource = "moon";
   EXPECT_EQ(problem_of(decode_applied(encode(applied))),
             "'resource' must be config, global or rules");

@@ -1,0 +1,93 @@
+// Rules in force: dropped in nftables and at XDP, repaired, refused, and shown to people.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "firewall_fixture.h"
+
+namespace mlguard::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(FirewallTest, ARuleDropsUntilItEnds) {
+  const support::Process firewall = start_firewall();
+  add(kFar, "r1", "4s");
+  ASSERT_TRUE(in_force(kFar)) << firewall.err();
+  const support::Stopwatch watch;
+  EXPECT_FALSE(answers(kFar));
+  EXPECT_TRUE(answers(kBystander));
+  EXPECT_TRUE(wait_until([&] { return answers(kFar); }, 10'000));
+  EXPECT_GT(watch.ms(), 2'000);
+  EXPECT_LT(watch.ms(), 6'000.0 * kSlowdown);
+}
+
+TEST_F(FirewallTest, ARuleDropsAtXdpUntilItEnds) {
+  const support::Process firewall = start_firewall({"--xdp", "here"});
+  const auto attached = [] { return run_shell("ip -d link show here").out.find("prog/xdp"); };
+  ASSERT_TRUE(wait_until([&] { return attached() != std::string::npos; })) << firewall.err();
+  add(kFar, "r1", "5s");
+  ASSERT_TRUE(wait_until([&] { return !at_xdp().empty(); })) << firewall.err();
+  EXPECT_FALSE(answers(kFar));
+  EXPECT_EQ(at_xdp().front().packets, 1U);
+  EXPECT_TRUE(answers(kBystander));
+  EXPECT_THAT(table(), HasSubstr("192.0.2.1 counter packets 0"));
+  EXPECT_TRUE(wait_until([&] { return answers(kFar); }, 10'000));
+}
+
+TEST_F(FirewallTest, PeopleSeeWhereARuleIsInForceAndWhatItDrops) {
+  const support::Process firewall = start_firewall();
+  add(kFar, "r1");
+  ASSERT_TRUE(in_force(kFar)) << firewall.err();
+  EXPECT_FALSE(answers(kFar));
+  EXPECT_TRUE(wait_until(
+      [&] {
+        return json_at(cli({"rules", "show", "r1", "-o", "json"}),
+                       "/rules/0/firewalls/0/dropped_packets") == "1";
+      },
+      15'000, 100))
+      << cli({"rules", "show", "r1", "-o", "json"});
+  EXPECT_THAT(cli({"rules", "list", "-o", "raw"}), HasSubstr("\tfirewall\n"));
+  cli({"rules", "rm", "r1"});
+  EXPECT_TRUE(wait_until([&] { return answers(kFar); }));
+}
+
+TEST_F(FirewallTest, AFlushedTableIsRepairedAndAudited) {
+  const support::Process firewall = start_firewall();
+  add(kFar, "r1");
+  ASSERT_TRUE(shows("r1", "yes")) << firewall.err();
+  for (const char* harm : {"nft flush ruleset", "nft flush set inet ml_guard v4_32_1"}) {
+    ASSERT_TRUE(run_shell(harm).exit.ok());
+    const support::Stopwatch watch;
+    ASSERT_TRUE(in_force(kFar)) << harm;
+    EXPECT_LT(watch.ms(), 1'000.0 * kSlowdown) << harm;
+    EXPECT_FALSE(answers(kFar)) << harm;
+  }
+  const auto op = operator_client();
+  EXPECT_TRUE(wait_until([&] {
+    const auto audit = op->call({"GET", "/v1/audit", {}, {}});
+    return audit.ok() && audit->body.find("rules.repaired") != std::string::npos &&
+           audit->body.find("1 entry was missing; repaired") != std::string::npos;
+  }));
+}
+
+TEST_F(FirewallTest, WhatMustNotBeBlockedIsNotAndEverybodyIsToldWhy) {
+  const support::Process firewall = start_firewall();
+  add(kGateway, "gate");
+  add("0.0.0.0/0", "all");
+  add(kOwn, "own");
+  add("127.0.0.1", "server");
+  add("192.0.2.0/25", "wide");
+  EXPECT_TRUE(shows("gate", "192.0.2.3 is the default gateway"));
+  EXPECT_TRUE(shows("all", "covers every address"));
+  EXPECT_TRUE(shows("own", "192.0.2.254 is an address of this host"));
+  EXPECT_TRUE(shows("server", "127.0.0.0/8 is"));
+  EXPECT_TRUE(shows("wide", "partly"));
+  EXPECT_FALSE(answers(kBystander));  // In the part that is blocked.
+  EXPECT_THAT(table(), ::testing::Not(HasSubstr("192.0.2.3 ")));
+  EXPECT_THAT(add("::ffff:192.0.2.1", "mapped"), HasSubstr("IPv4 address inside IPv6"));
+  EXPECT_THAT(add("192.0.2.1/33", "bad"), HasSubstr("bad prefix length"));
+  EXPECT_EQ(health_of("firewall"), "healthy");
+}
+
+}  // namespace
+}  // namespace mlguard::e2e

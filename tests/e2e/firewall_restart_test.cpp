@@ -1,0 +1,69 @@
+// The firewall killed, restarted without a server, stopped, and configured anew.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "firewall_fixture.h"
+
+namespace mlguard::e2e {
+namespace {
+
+TEST_F(FirewallTest, KilledAndRestartedWithoutAServerItEnforcesWhatItKnew) {
+  {
+    support::Process firewall = start_firewall();
+    add(kFar, "r1", "8s");
+    add(kBystander, "r2", "1h");
+    ASSERT_TRUE(in_force(kFar) && in_force(kBystander)) << firewall.err();
+    firewall.kill_now();
+  }
+  server_.kill9();
+  EXPECT_FALSE(answers(kFar)) << "the kernel goes on";
+  run_shell("nft flush ruleset");  // As after a reboot.
+  EXPECT_TRUE(answers(kBystander));
+  const support::Process again = start_again();
+  EXPECT_TRUE(in_force(kFar) && in_force(kBystander)) << again.err();
+  EXPECT_FALSE(answers(kBystander));
+  // It ends rules by itself, and goes on with the rest.
+  EXPECT_TRUE(wait_until([&] { return answers(kFar); }, 20'000));
+  EXPECT_FALSE(answers(kBystander));
+  // When the server is back, it follows again.
+  ASSERT_TRUE(server_.start().ok());
+  cli({"rules", "rm", "r2"});
+  EXPECT_TRUE(wait_until([&] { return answers(kBystander); }, 20'000));
+}
+
+TEST_F(FirewallTest, AnAllowlistAndADryRunTakeEffectWithoutARestart) {
+  const support::Process firewall = start_firewall();
+  add(kFar, "r1");
+  ASSERT_TRUE(in_force(kFar)) << firewall.err();
+  const auto op = operator_client();
+  ASSERT_TRUE(op->put_config("firewall", R"({"allowlist": ["192.0.2.0/29"]})").ok());
+  EXPECT_TRUE(shows("r1", "192.0.2.0/29 is on the allowlist"));
+  EXPECT_TRUE(answers(kFar));
+  ASSERT_TRUE(op->put_config("firewall", R"({"rules_max": 1})").ok());
+  ASSERT_TRUE(in_force(kFar));
+  add(kBystander, "r2");
+  EXPECT_TRUE(wait_until(
+      [&] { return page("/components/firewall").find("degraded") != std::string::npos; }, 15'000));
+  ASSERT_TRUE(op->put_config("firewall", R"({"dry_run": true})").ok());
+  EXPECT_TRUE(wait_until([&] { return table().empty(); }, 15'000));
+  EXPECT_TRUE(answers(kFar) && answers(kBystander));
+}
+
+TEST_F(FirewallTest, StoppedItLeavesTheBlocksAndClearTakesThemOut) {
+  support::Process firewall = start_firewall({"--xdp", "here"});
+  add(kFar, "r1");
+  ASSERT_TRUE(in_force(kFar)) << firewall.err();
+  firewall.signal(SIGTERM);
+  ASSERT_TRUE(firewall.wait_exit(10'000).has_value());
+  EXPECT_FALSE(answers(kFar));
+  support::ProcessOptions clear;
+  clear.arguments = {support::binary("firewall"), "--clear", "--pin-folder", pins_.path()};
+  clear.environment = server_.environment();
+  const support::CommandResult cleared = support::run_command(clear);
+  EXPECT_TRUE(cleared.exit.ok()) << cleared.err;
+  EXPECT_TRUE(answers(kFar));
+  EXPECT_EQ(table(), "");
+}
+
+}  // namespace
+}  // namespace mlguard::e2e
