@@ -169,7 +169,7 @@ void add_detail(std::vector<std::pair<std::string, std::string>>& lines,
   }
 }
 
-base::Status run_explain(Context& context, const Options& options) {
+base::Status run_explain(Context& context, const HistoryOptions& options) {
   const auto answer = context.get("/v1/detections?limit=2&id=" + url_encode(options.id));
   if (!answer.ok()) return answer.error();
   const std::vector<std::string> found = json_lines_of(*answer, "detections");

@@ -22,12 +22,12 @@
 
 #include "etcd_client/client.h"
 #include "firewall/nft_link.h"
+#include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/proc_stat.h"
 #include "support/process.h"
 #include "support/server_process.h"
 #include "support/wait_until.h"
-#include "unit/xdp/pin_folder.h"
 #include "xdp/blocklist.h"
 
 namespace mlguard {
@@ -56,7 +56,7 @@ T must(base::Result<T> result) {
 struct Bench {
   support::ServerProcess server;
   support::TempDir folder;
-  xdp::PinFolder pins;
+  support::PinFolder pins;
   std::unique_ptr<etcd_client::Client> op;
   std::unique_ptr<firewall::NftLink> link;
   std::vector<std::string> flags;

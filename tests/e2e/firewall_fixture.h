@@ -11,7 +11,6 @@
 
 #include "live.h"
 #include "support/private_network.h"
-#include "unit/xdp/pin_folder.h"
 #include "xdp/blocklist.h"
 
 namespace mlguard::e2e {
@@ -95,8 +94,6 @@ class FirewallTest : public LiveServerTest {
     const auto entries = (*list)->list();
     return entries.ok() ? *entries : std::vector<xdp::BlockInForce>();
   }
-
-  xdp::PinFolder pins_;
 };
 
 }  // namespace mlguard::e2e
