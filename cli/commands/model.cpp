@@ -27,7 +27,7 @@ constexpr std::size_t kModelBytesMax = 32 * 1024 * 1024;
 constexpr std::size_t kShownChars = 12;
 constexpr std::size_t kVersionsSearched = 200;
 
-struct Options {
+struct ModelOptions {
   std::string file;
   std::string model;  // a name, or how its hash begins
   std::string component = "ml-detector";
@@ -92,7 +92,7 @@ std::string active_sha(Context& context, const std::string& component) {
   return config.ok() ? sha_in(config->document) : std::string();
 }
 
-base::Status run_list(Context& context, const Options& options) {
+base::Status run_list(Context& context, const ModelOptions& options) {
   if (context.json()) {
     const auto answer = context.get(kTarget);
     if (!answer.ok()) return answer.error();
@@ -118,7 +118,7 @@ base::Status run_list(Context& context, const Options& options) {
   return {};
 }
 
-base::Status run_push(Context& context, const Options& options) {
+base::Status run_push(Context& context, const ModelOptions& options) {
   const auto bytes = read_document(context.streams(), options.file);
   if (!bytes.ok()) return bytes.error();
   if (bytes->size() > kModelBytesMax) {
@@ -171,7 +171,7 @@ base::Status put_sha(Context& context, etcd_client::Client& client,
   return {};
 }
 
-base::Status run_activate(Context& context, const Options& options) {
+base::Status run_activate(Context& context, const ModelOptions& options) {
   context.set_subject(options.component);
   const auto model = find_model(context, options.model);
   if (!model.ok()) return model.error();
@@ -206,7 +206,7 @@ base::Result<std::string> sha_before(etcd_client::Client& client,
                "no earlier version of " + config.component + " names another model"};
 }
 
-base::Status run_rollback(Context& context, const Options& options) {
+base::Status run_rollback(Context& context, const ModelOptions& options) {
   context.set_subject(options.component);
   const auto client = context.client();
   if (!client.ok()) return client.error();
@@ -220,7 +220,7 @@ base::Status run_rollback(Context& context, const Options& options) {
   return put_sha(context, **client, *config, *before, "roll the model back", what);
 }
 
-base::Status run_rm(Context& context, const Options& options) {
+base::Status run_rm(Context& context, const ModelOptions& options) {
   const auto model = find_model(context, options.model);
   if (!model.ok()) return model.error();
   if (model->sha256 == active_sha(context, options.component)) {
@@ -240,11 +240,11 @@ base::Status run_rm(Context& context, const Options& options) {
   return {};
 }
 
-void add_component(CLI::App& app, const std::shared_ptr<Options>& options) {
+void add_component(CLI::App& app, const std::shared_ptr<ModelOptions>& options) {
   app.add_option("--component", options->component, "Of which detector (default: ml-detector)")
       ->type_name("NAME");
 }
-void add_model(CLI::App& app, const std::shared_ptr<Options>& options) {
+void add_model(CLI::App& app, const std::shared_ptr<ModelOptions>& options) {
   app.add_option("MODEL", options->model, "Its name, or how its SHA-256 begins")->required();
 }
 
@@ -254,7 +254,7 @@ void define_model(CLI::App& app, Context& context) {
   app.require_subcommand(1);
   set_examples(app, {"model push data/models/flows-v1.json", "model activate flows-v1"});
 
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ModelOptions>();
   CLI::App& list = add_subcommand(app, "list", "the models that detectors can fetch");
   add_component(list, options);
   set_examples(list, {"model list", "model list -o json"});
