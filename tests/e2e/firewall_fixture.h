@@ -45,7 +45,10 @@ class FirewallTest : public LiveServerTest {
     ASSERT_TRUE(wait_until([&] { return answers(kFar); }));
   }
   void TearDown() override {
-    if (geteuid() == 0) run_shell("ip netns del " + far());
+    if (geteuid() == 0) {
+      // The cable first: a namespace goes, and takes it along, only some time after its deletion.
+      run_shell("ip link del here; ip netns del " + far());
+    }
     LiveServerTest::TearDown();
   }
 

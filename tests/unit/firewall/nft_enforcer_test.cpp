@@ -207,6 +207,7 @@ TEST_F(NftEnforcerTest, PacketsAreDroppedAndCounted) {
   ASSERT_EQ(list->size(), 1U);
   EXPECT_EQ(list->front().packets, 1U);
   EXPECT_EQ(list->front().bytes, 84U);
+  support::run_ip("link del here");
   support::run_ip("netns del " + netns());
 }
 

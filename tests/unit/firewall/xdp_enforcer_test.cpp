@@ -132,6 +132,7 @@ TEST_F(XdpEnforcerTest, PacketsAreDroppedUntilAllIsCleared) {
   EXPECT_TRUE(answers());
   EXPECT_THAT(ends_of(*enforcer_), IsEmpty());
   EXPECT_TRUE(is_off("here"));
+  support::run_ip("link del here");
   support::run_ip("netns del " + far);
 }
 
