@@ -22,12 +22,12 @@
 
 #include "etcd_client/client.h"
 #include "firewall/nft_link.h"
+#include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/proc_stat.h"
 #include "support/process.h"
 #include "support/server_process.h"
 #include "support/wait_until.h"
-#include "support/pin_folder.h"
 #include "xdp/blocklist.h"
 
 namespace mlguard {

@@ -11,7 +11,6 @@
 
 #include "live.h"
 #include "support/private_network.h"
-#include "support/pin_folder.h"
 #include "xdp/blocklist.h"
 
 namespace mlguard::e2e {
@@ -46,7 +45,10 @@ class FirewallTest : public LiveServerTest {
     ASSERT_TRUE(wait_until([&] { return answers(kFar); }));
   }
   void TearDown() override {
-    if (geteuid() == 0) run_shell("ip netns del " + far());
+    if (geteuid() == 0) {
+      // The cable first: a namespace goes, and takes it along, only some time after its deletion.
+      run_shell("ip link del here; ip netns del " + far());
+    }
     LiveServerTest::TearDown();
   }
 
@@ -95,8 +97,6 @@ class FirewallTest : public LiveServerTest {
     const auto entries = (*list)->list();
     return entries.ok() ? *entries : std::vector<xdp::BlockInForce>();
   }
-
-  support::PinFolder pins_;
 };
 
 }  // namespace mlguard::e2e

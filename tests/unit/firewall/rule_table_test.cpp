@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::int64_t kNow = 1'000'000;
+constexpr std::int64_t kTableNow = 1'000'000;
 
 base::Rule rule(const std::string& id, const std::string& cidr, std::int64_t expires_at_ms = 0,
                 const std::string& action = "drop", const std::string& source = "operator") {
@@ -57,60 +57,64 @@ using Shown = std::map<std::string, std::int64_t>;
 TEST(RuleTableTest, AFullSetReplacesAndADifferenceChanges) {
   RuleTable table(100);
   EXPECT_FALSE(table.knows_rules());
-  ASSERT_TRUE(table.apply(full({rule("a", "192.0.2.1/32"), rule("b", "192.0.2.2/32")}), kNow).ok());
+  ASSERT_TRUE(
+      table.apply(full({rule("a", "192.0.2.1/32"), rule("b", "192.0.2.2/32")}), kTableNow).ok());
   EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", 0}, {"192.0.2.2", 0}}));
   EXPECT_THAT(table.take_change().block, SizeIs(2));
   EXPECT_TRUE(table.take_change().empty());
 
-  ASSERT_TRUE(table.apply(delta({rule("c", "192.0.2.3/32", kNow + 5)}, {"a"}), kNow).ok());
+  ASSERT_TRUE(
+      table.apply(delta({rule("c", "192.0.2.3/32", kTableNow + 5)}, {"a"}), kTableNow).ok());
   const TargetChange change = table.take_change();
-  EXPECT_THAT(change.block, ElementsAre(Target{net("192.0.2.3"), kNow + 5}));
+  EXPECT_THAT(change.block, ElementsAre(Target{net("192.0.2.3"), kTableNow + 5}));
   EXPECT_THAT(change.unblock, ElementsAre(net("192.0.2.1")));
   EXPECT_EQ(table.revision(), 2U);
 
-  ASSERT_TRUE(table.apply(full({rule("c", "192.0.2.3/32", kNow + 5)}, 9), kNow).ok());
-  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.3", kNow + 5}}));
+  ASSERT_TRUE(table.apply(full({rule("c", "192.0.2.3/32", kTableNow + 5)}, 9), kTableNow).ok());
+  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.3", kTableNow + 5}}));
   EXPECT_THAT(table.take_change().unblock, ElementsAre(net("192.0.2.2")));
 }
 
 TEST(RuleTableTest, OfTwoRulesForOneNetworkTheLaterEndCounts) {
   RuleTable table(100);
-  ASSERT_TRUE(
-      table
-          .apply(full({rule("a", "192.0.2.1", kNow + 10), rule("b", "192.0.2.1", kNow + 90)}), kNow)
-          .ok());
-  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", kNow + 90}}));
-  ASSERT_TRUE(table.apply(delta({}, {"b"}), kNow).ok());
-  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", kNow + 10}}));
-  ASSERT_TRUE(table.apply(delta({rule("c", "192.0.2.1")}, {}), kNow).ok());
+  ASSERT_TRUE(table
+                  .apply(full({rule("a", "192.0.2.1", kTableNow + 10),
+                               rule("b", "192.0.2.1", kTableNow + 90)}),
+                         kTableNow)
+                  .ok());
+  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", kTableNow + 90}}));
+  ASSERT_TRUE(table.apply(delta({}, {"b"}), kTableNow).ok());
+  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", kTableNow + 10}}));
+  ASSERT_TRUE(table.apply(delta({rule("c", "192.0.2.1")}, {}), kTableNow).ok());
   EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.1", 0}}));
 }
 
 TEST(RuleTableTest, RulesExpireByThemselvesAndAgreeWithTheControlPlaneStill) {
   RuleTable table(100);
-  const auto rules = {rule("a", "192.0.2.1", kNow + 10), rule("b", "192.0.2.2", kNow + 20)};
-  ASSERT_TRUE(table.apply(full(rules), kNow).ok());
-  EXPECT_EQ(table.next_expiry_ms(), kNow + 10);
-  table.expire(kNow + 9);
+  const auto rules = {rule("a", "192.0.2.1", kTableNow + 10),
+                      rule("b", "192.0.2.2", kTableNow + 20)};
+  ASSERT_TRUE(table.apply(full(rules), kTableNow).ok());
+  EXPECT_EQ(table.next_expiry_ms(), kTableNow + 10);
+  table.expire(kTableNow + 9);
   EXPECT_THAT(table.targets(), SizeIs(2));
-  table.expire(kNow + 10);
-  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.2", kNow + 20}}));
-  EXPECT_EQ(table.next_expiry_ms(), kNow + 20);
+  table.expire(kTableNow + 10);
+  EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.2", kTableNow + 20}}));
+  EXPECT_EQ(table.next_expiry_ms(), kTableNow + 20);
   // The server has not swept it yet: the digest is of both.
   base::RuleSet none = delta({}, {});
   none.digest = base::rule_set_digest(rules);
-  EXPECT_TRUE(table.apply(none, kNow + 10).ok());
+  EXPECT_TRUE(table.apply(none, kTableNow + 10).ok());
   base::RuleSet swept = delta({}, {"a"});
-  swept.digest = base::rule_set_digest({rule("b", "192.0.2.2", kNow + 20)});
-  EXPECT_TRUE(table.apply(swept, kNow + 11).ok());
-  table.expire(kNow + 100);
+  swept.digest = base::rule_set_digest({rule("b", "192.0.2.2", kTableNow + 20)});
+  EXPECT_TRUE(table.apply(swept, kTableNow + 11).ok());
+  table.expire(kTableNow + 100);
   EXPECT_THAT(table.targets(), IsEmpty());
   EXPECT_EQ(table.next_expiry_ms(), kNeverMs);
 }
 
 TEST(RuleTableTest, WhatIsExpiredOnArrivalBlocksNothing) {
   RuleTable table(100);
-  ASSERT_TRUE(table.apply(full({rule("a", "192.0.2.1", kNow)}), kNow).ok());
+  ASSERT_TRUE(table.apply(full({rule("a", "192.0.2.1", kTableNow)}), kTableNow).ok());
   EXPECT_THAT(table.targets(), IsEmpty());
 }
 
@@ -118,7 +122,7 @@ TEST(RuleTableTest, ADigestThatDiffersAsksForEverything) {
   RuleTable table(100);
   base::RuleSet wrong = full({rule("a", "192.0.2.1")});
   wrong.digest = "0123456789abcdef";
-  const auto applied = table.apply(wrong, kNow);
+  const auto applied = table.apply(wrong, kTableNow);
   ASSERT_FALSE(applied.ok());
   EXPECT_EQ(applied.error().reason, "digest_mismatch");
   EXPECT_THAT(table.targets(), SizeIs(1));  // What is known is enforced meanwhile.
@@ -128,9 +132,9 @@ TEST(RuleTableTest, AllowRulesWinAndAreTold) {
   RuleTable table(100);
   ASSERT_TRUE(table
                   .apply(full({rule("bad", "192.0.2.0/30", 0, "drop", "ml-detector"),
-                               rule("good", "192.0.2.1", kNow + 50, "allow"),
+                               rule("good", "192.0.2.1", kTableNow + 50, "allow"),
                                rule("hit", "192.0.2.1", 0, "drop", "ml-detector")}),
-                         kNow)
+                         kTableNow)
                   .ok());
   const Shown rest = {{"192.0.2.0", 0}, {"192.0.2.2/31", 0}};
   EXPECT_EQ(shown(table.targets()), rest);
@@ -141,7 +145,7 @@ TEST(RuleTableTest, AllowRulesWinAndAreTold) {
   EXPECT_EQ(exceptions[1].id, "hit");
   EXPECT_FALSE(exceptions[1].partly);
   EXPECT_EQ(exceptions[1].why, "192.0.2.1 is allowed by the rule good");
-  table.expire(kNow + 50);
+  table.expire(kTableNow + 50);
   EXPECT_EQ(shown(table.targets()), (Shown{{"192.0.2.0/30", 0}, {"192.0.2.1", 0}}));
   EXPECT_EQ(table.exception_count(), 0U);
 }
@@ -153,7 +157,7 @@ TEST(RuleTableTest, WhatIsProtectedIsNeverATarget) {
                   .apply(full({rule("all", "0.0.0.0/0"), rule("bad", "300.1.1.1"),
                                rule("gate", "192.0.2.1"), rule("map", "::ffff:192.0.2.9"),
                                rule("wide", "10.0.0.0/8", 0, "drop", "ml-detector")}),
-                         kNow)
+                         kTableNow)
                   .ok());
   EXPECT_THAT(table.targets(), IsEmpty());
   std::map<std::string, std::string> whys;
@@ -173,26 +177,26 @@ TEST(RuleTableTest, TheTableIsBoundedOperatorsFirst) {
       table
           .apply(full({rule("d1", "192.0.2.1", 0, "drop", "ml-detector"),
                        rule("d2", "192.0.2.2", 0, "drop", "ml-detector"), rule("op", "192.0.2.3")}),
-                 kNow)
+                 kTableNow)
           .ok());
   EXPECT_EQ(table.size(), 2U);
   EXPECT_EQ(table.left_out(), 1U);
   EXPECT_EQ(table.targets().count(net("192.0.2.3")), 1U);
   EXPECT_FALSE(table.has_room_again());
-  ASSERT_TRUE(table.apply(delta({rule("x", "192.0.2.4")}, {}), kNow).ok());
+  ASSERT_TRUE(table.apply(delta({rule("x", "192.0.2.4")}, {}), kTableNow).ok());
   EXPECT_EQ(table.left_out(), 2U);
-  ASSERT_TRUE(table.apply(delta({}, {"op"}), kNow).ok());
+  ASSERT_TRUE(table.apply(delta({}, {"op"}), kTableNow).ok());
   EXPECT_TRUE(table.has_room_again());
 }
 
 TEST(RuleTableTest, TheDigestInForceIsOfWhatTheKernelHolds) {
   RuleTable table(100);
-  const base::Rule here = rule("a", "192.0.2.1", kNow + 10);
+  const base::Rule here = rule("a", "192.0.2.1", kTableNow + 10);
   const base::Rule not_here = rule("b", "192.0.2.2");
   const base::Rule allows = rule("c", "198.51.100.1", 0, "allow");
-  ASSERT_TRUE(table.apply(full({here, not_here, allows}), kNow).ok());
+  ASSERT_TRUE(table.apply(full({here, not_here, allows}), kTableNow).ok());
   const auto holds = [&](const Target& target) {
-    return target == Target{net("192.0.2.1"), kNow + 10};
+    return target == Target{net("192.0.2.1"), kTableNow + 10};
   };
   EXPECT_EQ(base::format_digest(table.digest_in_force(holds)),
             base::rule_set_digest({here, allows}));
@@ -200,12 +204,12 @@ TEST(RuleTableTest, TheDigestInForceIsOfWhatTheKernelHolds) {
 
 TEST(RuleTableTest, AllCanBeAppliedAgain) {
   RuleTable table(100);
-  const auto rules = {rule("a", "192.0.2.1", kNow + 10), rule("b", "192.0.2.0/24"),
+  const auto rules = {rule("a", "192.0.2.1", kTableNow + 10), rule("b", "192.0.2.0/24"),
                       rule("c", "192.0.2.7", 0, "allow"),
                       rule("d", "10.0.0.0/8", 0, "drop", "ml-detector")};
-  ASSERT_TRUE(table.apply(full(rules, 7), kNow).ok());
+  ASSERT_TRUE(table.apply(full(rules, 7), kTableNow).ok());
   RuleTable copy(100);
-  ASSERT_TRUE(copy.apply(table.all(), kNow).ok());
+  ASSERT_TRUE(copy.apply(table.all(), kTableNow).ok());
   EXPECT_EQ(shown(copy.targets()), shown(table.targets()));
   EXPECT_EQ(copy.revision(), 7U);
   EXPECT_EQ(copy.exception_count(), table.exception_count());
@@ -223,7 +227,7 @@ class RandomWorld {
     const bool allows = pick(5) == 0;
     return rule("r" + std::to_string(id),
                 "198.51.100." + std::to_string(pick(16)) + "/" + std::to_string(bits),
-                pick(3) == 0 ? 0 : kNow + 1 + pick(40), allows ? "allow" : "drop");
+                pick(3) == 0 ? 0 : kTableNow + 1 + pick(40), allows ? "allow" : "drop");
   }
   unsigned pick(unsigned below) { return static_cast<unsigned>(random_() % below); }
 
@@ -257,7 +261,7 @@ TEST(RuleTableTest, RandomChangesBlockWhatAPlainReadingBlocks) {
     RuleTable table(100);
     std::map<std::string, base::Rule> plain;
     Targets followed;  // By the changes alone.
-    std::int64_t now = kNow;
+    std::int64_t now = kTableNow;
     for (int step = 0; step < 60; ++step) {
       base::RuleSet set = delta({}, {});
       if (world.pick(4) == 0) {

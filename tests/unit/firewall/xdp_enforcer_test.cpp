@@ -8,11 +8,11 @@
 #include <map>
 
 #include "firewall/dry_run_enforcer.h"
+#include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/process.h"
 #include "support/wait_until.h"
 #include "unit/firewall/networks.h"
-#include "support/pin_folder.h"
 
 namespace mlguard::firewall {
 namespace {
@@ -21,19 +21,19 @@ using support::run_shell;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::int64_t kNow = 1'700'000'000'000;
+constexpr std::int64_t kXdpNow = 1'700'000'000'000;
 using Ends = std::map<std::string, std::int64_t>;
 
 // In seconds from now, 0: never; what has ended is left out.
 Ends ends_of(Enforcer& enforcer) {
   Ends all;
-  const auto list = enforcer.list(kNow);
+  const auto list = enforcer.list(kXdpNow);
   EXPECT_TRUE(list.ok());
   if (!list.ok()) return all;
   for (const HeldTarget& one : *list) {
     const std::int64_t end = one.target.expires_at_ms;
-    if (end <= kNow) continue;
-    all[to_text(one.target.network)] = end == kNeverMs ? 0 : (end - kNow + 500) / 1'000;
+    if (end <= kXdpNow) continue;
+    all[to_text(one.target.network)] = end == kNeverMs ? 0 : (end - kXdpNow + 500) / 1'000;
   }
   return all;
 }
@@ -51,7 +51,7 @@ class XdpEnforcerTest : public ::testing::Test {
     return made.ok() ? std::move(*made) : nullptr;
   }
   void change(TargetChange change) {
-    const auto done = enforcer_->change(change, kNow);
+    const auto done = enforcer_->change(change, kXdpNow);
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
   // The kernel takes a program off when nobody uses it any more: soon, not at once.
@@ -71,8 +71,8 @@ class XdpEnforcerTest : public ::testing::Test {
 };
 
 TEST_F(XdpEnforcerTest, BlocksRetimesAndUnblocks) {
-  change({{{net("192.0.2.1"), kNow + 60'000},
-           {net("198.51.100.0/24"), kNow + 120'000},
+  change({{{net("192.0.2.1"), kXdpNow + 60'000},
+           {net("198.51.100.0/24"), kXdpNow + 120'000},
            {net("2001:db8:1::/48"), kNeverMs}},
           {}});
   const Ends first = {{"192.0.2.1", 60}, {"198.51.100.0/24", 120}, {"2001:db8:1::/48", 0}};
@@ -82,7 +82,7 @@ TEST_F(XdpEnforcerTest, BlocksRetimesAndUnblocks) {
 }
 
 TEST_F(XdpEnforcerTest, APrefixInAWiderOneHoldsAsLongAsThatDoes) {
-  change({{{net("10.0.0.0/8"), kNow + 90'000}, {net("10.1.0.0/16"), kNow + 30'000}}, {}});
+  change({{{net("10.0.0.0/8"), kXdpNow + 90'000}, {net("10.1.0.0/16"), kXdpNow + 30'000}}, {}});
   EXPECT_EQ(ends_of(*enforcer_), (Ends{{"10.0.0.0/8", 90}, {"10.1.0.0/16", 30}}));
   EXPECT_EQ(raw(), (Ends{{"10.0.0.0/8", 90}, {"10.1.0.0/16", 90}}));
   change({{}, {net("10.0.0.0/8")}});
@@ -122,7 +122,7 @@ TEST_F(XdpEnforcerTest, PacketsAreDroppedUntilAllIsCleared) {
   EXPECT_TRUE(answers());
   change({{{net("192.0.2.1"), kNeverMs}}, {}});
   EXPECT_FALSE(answers());
-  const auto list = enforcer_->list(kNow);
+  const auto list = enforcer_->list(kXdpNow);
   ASSERT_TRUE(list.ok());
   ASSERT_EQ(list->size(), 1U);
   EXPECT_EQ(list->front().packets, 1U);
@@ -132,14 +132,16 @@ TEST_F(XdpEnforcerTest, PacketsAreDroppedUntilAllIsCleared) {
   EXPECT_TRUE(answers());
   EXPECT_THAT(ends_of(*enforcer_), IsEmpty());
   EXPECT_TRUE(is_off("here"));
+  support::run_ip("link del here");
   support::run_ip("netns del " + far);
 }
 
 TEST(DryRunEnforcerTest, HoldsWhatItWouldHold) {
   const auto dry = make_dry_run_enforcer();
-  const TargetChange first{{{net("192.0.2.1"), kNow + 60'000}, {net("10.0.0.0/8"), kNeverMs}}, {}};
-  ASSERT_TRUE(dry->change(first, kNow).ok());
-  ASSERT_TRUE(dry->change({{}, {net("10.0.0.0/8")}}, kNow).ok());
+  const TargetChange first{{{net("192.0.2.1"), kXdpNow + 60'000}, {net("10.0.0.0/8"), kNeverMs}},
+                           {}};
+  ASSERT_TRUE(dry->change(first, kXdpNow).ok());
+  ASSERT_TRUE(dry->change({{}, {net("10.0.0.0/8")}}, kXdpNow).ok());
   EXPECT_EQ(ends_of(*dry), (Ends{{"192.0.2.1", 60}}));
   EXPECT_EQ(dry->drifted(), Drifted::no);
 }
