@@ -89,8 +89,7 @@ void Delivery::run() {
     }
     const bool waits = stepped.has_value();
     // What comes new does not shorten a pause: nobody answers.
-    changed_.wait_for(lock, waits ? pause : kIdle,
-                      [&] { return stopping_ || (!waits && woken_); });
+    changed_.wait_for(lock, waits ? pause : kIdle, [&] { return stopping_ || (!waits && woken_); });
     if (stopping_) return;
     woken_ = false;
     pause = waits ? std::min(2 * pause, kDeliveryPauseMax) : kDeliveryPauseFirst;

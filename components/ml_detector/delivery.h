@@ -34,8 +34,8 @@ Delivered outcome_of(int status, std::string_view body);
 
 class Delivery {
  public:
-  using Send = std::function<base::Result<etcd_client::RawResponse>(
-      const etcd_client::RawRequest& request)>;
+  using Send =
+      std::function<base::Result<etcd_client::RawResponse>(const etcd_client::RawRequest& request)>;
 
   // The queue and the clock must outlive it.
   Delivery(Outbox& outbox, const base::Clock& clock, Send send);

@@ -45,9 +45,9 @@ base::Result<Loaded> ModelStore::get(const std::string& sha256) {
   const auto fetched = fetch_(sha256);
   if (!fetched.ok()) return fetched.error();
   if (sha256_of(*fetched) != sha256) {
-    return base::Error{base::ErrorCode::corrupt, "model_damaged",
-                       "what the control plane has as model " + sha256 +
-                           " is something else: push it again"};
+    return base::Error{
+        base::ErrorCode::corrupt, "model_damaged",
+        "what the control plane has as model " + sha256 + " is something else: push it again"};
   }
   auto model = parsed(*fetched);
   if (!model.ok()) return model;

@@ -37,7 +37,7 @@ struct Verdict {
   flow::Address source;
   flow::Address destination;
   std::uint16_t destination_port = 0;
-  double score = 0;  // 0 … 1; for a rule 0.7 at its limit, 0.9 at three times that
+  double score = 0;         // 0 … 1; for a rule 0.7 at its limit, 0.9 at three times that
   double model_score = -1;  // of the same flow, when a model looked: Judgement::score
   Evidence evidence = Evidence::forgeable;
   std::uint64_t at_ns = 0;  // event time
