@@ -82,8 +82,8 @@ TEST(JudgeTest, WhatGoesOnIsToldAfterTheInterval) {
   EXPECT_GT(json::parse(due[0].detail)["flows"], 30);
 }
 
-// Attack and everyday flows in turn, more than one chunk of them; and with the rules, which leave the
-// model only some of each chunk.
+// Attack and everyday flows in turn, more than one chunk of them; and with the rules, which leave
+// the model only some of each chunk.
 TEST(JudgeTest, TheModelJudgesAsItDoesAlone) {
   auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v1.json");
   ASSERT_TRUE(shipped.ok()) << shipped.error().message;
