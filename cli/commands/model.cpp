@@ -20,7 +20,7 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-constexpr const char* kTarget = "/v1/models";
+constexpr const char* kModelsTarget = "/v1/models";
 constexpr const char* kFormat = "ml-guard-model";
 constexpr std::size_t kPartBytes = 1024 * 1024;
 constexpr std::size_t kModelBytesMax = 32 * 1024 * 1024;
@@ -56,7 +56,7 @@ std::string sha_in(const std::string& document) {
 }
 
 base::Result<std::vector<Listed>> fetch_models(Context& context) {
-  const auto answer = context.get(kTarget);
+  const auto answer = context.get(kModelsTarget);
   if (!answer.ok()) return answer.error();
   const auto rows =
       rows_of(*answer, "models", {"sha256", "name", "bytes", "complete", "author", "pushed_at"});
@@ -94,7 +94,7 @@ std::string active_sha(Context& context, const std::string& component) {
 
 base::Status run_list(Context& context, const ModelOptions& options) {
   if (context.json()) {
-    const auto answer = context.get(kTarget);
+    const auto answer = context.get(kModelsTarget);
     if (!answer.ok()) return answer.error();
     context.out() << pretty_json(*answer);
     return {};
@@ -138,7 +138,7 @@ base::Status run_push(Context& context, const ModelOptions& options) {
   ProgressBar bar(context.streams(), "pushing " + name,
                   context.settings().quiet ? ProgressBar::Show::off : ProgressBar::Show::on);
   for (std::size_t part = 0; part < parts; ++part) {
-    const std::string target = std::string(kTarget) + "/" + sha256 + "/parts/" +
+    const std::string target = std::string(kModelsTarget) + "/" + sha256 + "/parts/" +
                                std::to_string(part) + "?parts=" + std::to_string(parts) +
                                "&name=" + url_encode(name);
     const auto sent = context.send("PUT", target, bytes->substr(part * kPartBytes, kPartBytes));
@@ -234,7 +234,7 @@ base::Status run_rm(Context& context, const ModelOptions& options) {
     if (!sure.ok()) return sure.error();
     if (!*sure) return {};
   }
-  const auto answer = context.send("DELETE", std::string(kTarget) + "/" + model->sha256);
+  const auto answer = context.send("DELETE", std::string(kModelsTarget) + "/" + model->sha256);
   if (!answer.ok()) return answer.error();
   context.report("the model " + model->name + " is removed", *answer, model->sha256);
   return {};
