@@ -12,6 +12,7 @@ const agent::ConfigSchema& config_schema() {
       {"model.sha256", ConfigType::text, 0, 64},
       {"thresholds.detect", ConfigType::real, 0, 1},
       {"thresholds.block", ConfigType::real, 0, 1},
+      {"thresholds.block_by_model", ConfigType::real, 0, 1},
       {"fast_rules.enabled", ConfigType::boolean},
       {"fast_rules.scan_ports", ConfigType::whole, 2, 65'536},
       {"fast_rules.sweep_hosts", ConfigType::whole, 2, 1'000'000},

@@ -70,6 +70,7 @@ void take_fast_rules(const Json& document, FastRuleLimits& limits) {
 void take_policy(const Json& document, PolicySettings& policy) {
   take(document, "thresholds", "detect", policy.detect);
   take(document, "thresholds", "block", policy.block);
+  take(document, "thresholds", "block_by_model", policy.block_by_model);
   take(document, "rules", "enabled", policy.rules_enabled);
   take(document, "rules", "ttl_s", policy.ttl_s);
   take(document, "rules", "ttl_max_s", policy.ttl_max_s);

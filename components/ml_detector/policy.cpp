@@ -126,13 +126,17 @@ Report Policy::report_of(Open& open) {
   return report;
 }
 
+double Policy::block_from(const Verdict& verdict) const {
+  return verdict.by_model ? settings_.block_by_model : settings_.block;
+}
+
 std::optional<Report> Policy::decide(const Verdict& verdict, const KnownServers& servers, Now now) {
   if (verdict.score < settings_.detect) return std::nullopt;
   ++counters_.verdicts;
   bool is_new = false;
   Open& topic = open(topic_of(verdict), now, is_new);
   topic.flows += 1;
-  if (verdict.score >= settings_.block) topic.strong_flows += 1;
+  if (verdict.score >= block_from(verdict)) topic.strong_flows += 1;
   if (verdict.score >= topic.strongest.score) topic.strongest = verdict;
   if (is_new || !is_lasting(topic.withheld)) {
     topic.withheld = judge(verdict, topic.strong_flows, servers, now);
@@ -155,7 +159,7 @@ std::optional<Report> Policy::decide(const Verdict& verdict, const KnownServers&
 
 Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
                        const KnownServers& servers, Now now) {
-  if (verdict.score < settings_.block) return Withheld::low_score;
+  if (verdict.score < block_from(verdict)) return Withheld::low_score;
   if (!settings_.rules_enabled) return Withheld::disabled;
   if (!verdict.has_source) return Withheld::no_source;
   if (verdict.by_model && strong_flows < settings_.model_flows_min) return Withheld::few_flows;

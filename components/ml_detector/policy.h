@@ -14,9 +14,8 @@
 // - What the source has proven by answering the server (Evidence::proven) blocks for ttl_s, and
 //   four times longer each time it comes back, up to ttl_max_s.
 // - A model's word is a likelihood, and a network that it has never seen makes it err more often:
-// it
-//   takes model_flows_min flows from `block` on in an interval, and never blocks an address of
-//   `home`.
+//   it takes model_flows_min flows from `block_by_model` on in an interval, and never blocks an
+//   address of `home`.
 // - Nothing ever blocks an address of `allowlist`, of this host, of the control plane (`own`), or
 //   one that is no host (is_special).
 // - New rules: per_minute_max in a minute (a token bucket), and per_prefix_max in an hour within
@@ -47,7 +46,8 @@ inline constexpr std::size_t kPrefixesMax = 16'384;
 
 struct PolicySettings {
   double detect = 0.7;
-  double block = 0.9;
+  double block = 0.9;            // by a fast rule
+  double block_by_model = 0.97;  // by the model alone
   bool rules_enabled = true;
   std::uint32_t ttl_s = 3'600;
   std::uint32_t ttl_max_s = 7 * 24 * 3'600;
@@ -151,6 +151,7 @@ class Policy {
   static Topic topic_of(const Verdict& verdict);
   Open& open(const Topic& topic, Now now, bool& is_new);
   bool may_report(Now now);
+  double block_from(const Verdict& verdict) const;
   Withheld judge(const Verdict& verdict, std::uint64_t strong_flows, const KnownServers& servers,
                  Now now);
   Withheld take_rate(const Verdict& verdict, Now now);

@@ -161,10 +161,18 @@ TEST_F(PolicyTest, NothingBlocksTheAllowlistOurselvesOrWhatIsNoHost) {
   EXPECT_EQ(fate_of(verdict_from("203.0.113.6", 1)), Withheld::none);
 }
 
+TEST_F(PolicyTest, TheModelsWordAloneNeedsAHigherScore) {
+  Verdict verdict = verdict_from("192.0.2.1", 0.96);
+  verdict.by_model = true;
+  for (int i = 0; i < 10; ++i) decide(verdict);
+  EXPECT_EQ(policy_.counters().rules, 0U);
+  EXPECT_EQ(policy_.counters().reports, 1U);
+}
+
 TEST_F(PolicyTest, TheModelsWordAloneNeedsSeveralFlowsAndNeverBlocksHome) {
   settings_.home = {parse_network("10.0.0.0/8").value()};
   use(settings_);
-  Verdict verdict = verdict_from("192.0.2.1");
+  Verdict verdict = verdict_from("192.0.2.1", 0.98);
   verdict.by_model = true;
   EXPECT_EQ(fate_of(verdict), Withheld::few_flows);
   EXPECT_FALSE(decide(verdict));
