@@ -34,6 +34,7 @@ base::Status become_script(Context& context, std::vector<std::string> arguments)
   std::vector<std::string> words = {"bash", "-c", script, "lab"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   execvp(argv[0], argv.data());

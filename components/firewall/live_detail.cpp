@@ -32,6 +32,7 @@ std::vector<RuleDrops> top_drops(const DetailInput& input) {
     }
   }
   std::vector<RuleDrops> all;
+  all.reserve(by_rule.size());
   for (const auto& [id, dropped] : by_rule) all.push_back({id, dropped});
   std::stable_sort(all.begin(), all.end(), [](const RuleDrops& a, const RuleDrops& b) {
     return a.dropped.packets > b.dropped.packets;

@@ -67,7 +67,7 @@ std::set<Kind> kinds_of_addresses() {
 
 // Elements of one set travel together.
 using BySet = std::map<Kind, std::vector<NftElement>>;
-std::vector<NftElement> joined(BySet sets) {
+std::vector<NftElement> joined(BySet&& sets) {
   std::vector<NftElement> all;
   for (auto& [kind, elements] : sets) {
     all.insert(all.end(), std::make_move_iterator(elements.begin()),

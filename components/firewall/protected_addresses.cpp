@@ -75,6 +75,7 @@ Verdict ProtectedAddresses::judge(const Network& network, Origin origin) const {
   const std::vector<ProtectedNetwork> inner = inside(network);
   if (inner.empty()) return {{network}, {}};
   std::vector<Network> holes;
+  holes.reserve(inner.size());
   for (const ProtectedNetwork& one : inner) holes.push_back(one.network);
   auto pieces = without(network, holes, kPiecesMax);
   if (!pieces.ok()) return refused(pieces.error().message);
