@@ -103,10 +103,24 @@ void pace(double per_second, int done, std::chrono::steady_clock::time_point beg
   std::this_thread::sleep_until(due);
 }
 
-// Says how many of `count` attempts were answered: an attack that is blocked hears nothing.
-int report(const char* what, int answered, int count) {
-  std::printf("%s: %d attempts, %d answered\n", what, count, answered);
-  return 0;
+// Tries at the wanted rate, and says how often somebody answered: an attack that is blocked hears
+// nothing.
+int repeat(const char* what, const Flags& flags, const std::function<bool(int)>& attempt) {
+  const auto began = std::chrono::steady_clock::now();
+  int answered = 0;
+  for (int i = 0; i < flags.count; ++i) {
+    answered += attempt(i) ? 1 : 0;
+    pace(flags.rate, i + 1, began);
+  }
+  std::printf("%s: %d attempts, %d answered\n", what, flags.count, answered);
+  return answered;
+}
+
+// A connection that is not waited for longer than a network of one machine takes.
+bool knock(in_addr address, int port) {
+  const UniqueFd fd = begin_connection(address, port);
+  pollfd wanted = {fd.get(), POLLOUT, 0};
+  return poll(&wanted, 1, 2) == 1;
 }
 
 // ---- the server that is attacked
@@ -165,66 +179,41 @@ int serve() {
 
 int browse(const Flags& flags) {
   const in_addr target = parse_target(flags.target);
-  const auto began = std::chrono::steady_clock::now();
-  int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    answered += talk(target, kHttp, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n") ? 1 : 0;
-    pace(flags.rate, i + 1, began);
-  }
-  report("browse", answered, flags.count);
+  const int answered = repeat("browse", flags, [&](int) {
+    return talk(target, kHttp, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+  });
   return answered == flags.count ? 0 : 1;
 }
 
 int scan(const Flags& flags) {
   const in_addr target = parse_target(flags.target);
-  const auto began = std::chrono::steady_clock::now();
-  std::vector<UniqueFd> open;
-  int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    const UniqueFd fd = begin_connection(target, i + 1);
-    pollfd wanted = {fd.get(), POLLOUT, 0};
-    answered += poll(&wanted, 1, 2) == 1 ? 1 : 0;
-    pace(flags.rate, i + 1, began);
-  }
-  return report("port-scan", answered, flags.count);
+  repeat("port-scan", flags, [&](int i) { return knock(target, i + 1); });
+  return 0;
 }
 
 // Of the target's /24, as worms look for file shares.
 int sweep(const Flags& flags) {
-  const in_addr target = parse_target(flags.target);
-  const auto began = std::chrono::steady_clock::now();
-  const std::uint32_t net = ntohl(target.s_addr) & 0xffffff00U;
-  int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    const auto host = static_cast<std::uint32_t>(i % 254 + 1);
-    const UniqueFd fd = begin_connection({htonl(net + host)}, kSmb);
-    pollfd wanted = {fd.get(), POLLOUT, 0};
-    answered += poll(&wanted, 1, 2) == 1 ? 1 : 0;
-    pace(flags.rate, i + 1, began);
-  }
-  return report("smb-sweep", answered, flags.count);
+  constexpr std::uint32_t kNetMask = 0xffffff00U;
+  constexpr int kHosts = 254;
+  const std::uint32_t net = ntohl(parse_target(flags.target).s_addr) & kNetMask;
+  repeat("smb-sweep", flags, [&](int i) {
+    return knock({htonl(net + static_cast<std::uint32_t>(i % kHosts + 1))}, kSmb);
+  });
+  return 0;
 }
 
 int brute_force(const Flags& flags) {
   const in_addr target = parse_target(flags.target);
-  const auto began = std::chrono::steady_clock::now();
-  int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    answered += talk(target, kSsh, "SSH-2.0-hydra\r\nroot " + std::to_string(i)) ? 1 : 0;
-    pace(flags.rate, i + 1, began);
-  }
-  return report("brute-force", answered, flags.count);
+  repeat("brute-force", flags,
+         [&](int i) { return talk(target, kSsh, "SSH-2.0-hydra\r\nroot " + std::to_string(i)); });
+  return 0;
 }
 
 int beacon(const Flags& flags) {
   const in_addr target = parse_target(flags.target);
-  const auto began = std::chrono::steady_clock::now();
-  int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    answered += talk(target, kHttp, "POST /gate HTTP/1.1\r\nHost: c2\r\n\r\nid=7") ? 1 : 0;
-    pace(flags.rate, i + 1, began);
-  }
-  return report("beacon", answered, flags.count);
+  repeat("beacon", flags,
+         [&](int) { return talk(target, kHttp, "POST /gate HTTP/1.1\r\nHost: c2\r\n\r\nid=7"); });
+  return 0;
 }
 
 // ---- SYN flood: raw segments from this machine's own address
