@@ -156,7 +156,7 @@ void Tracker::tell_early() {
   while (!early_.empty() && early_.front().time_ns <= now_ns_) {
     const Due front = early_.front();
     early_.pop_front();
-    if (!is_stale(front) && !flows_[front.index].closing) emit(front.index, CloseReason::early);
+    if (!is_stale(front)) emit(front.index, CloseReason::early);
   }
 }
 

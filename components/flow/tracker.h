@@ -13,9 +13,10 @@
 //  - at finish().
 // Each packet is in exactly one record: packets() == packets in the records + packets in the table.
 //
-// With early_after_ns set, a flow that is still open so long after it began is told once before it
-// ends, with CloseReason::early: whoever must act at once need not wait for the idle timeout. Its
-// packets are told again when it closes; early records are not part of the sum above.
+// With early_after_ns set, a flow that has not ended so long after it began is told once before it
+// does, with CloseReason::early: whoever must act at once need not wait for the idle timeout, nor
+// for a scanned port that refuses to be done lingering. Its packets are told again when it closes;
+// early records are not part of the sum above.
 //
 // Memory: bytes_max(); with the defaults 36 MB for flows, and 106 MB for windows if all hosts scan.
 // One thread at a time; the sink is called from within add(), advance() and finish(), and must not

@@ -20,7 +20,7 @@ struct LiveConfig {
   std::uint32_t flows_max = 65'536;
   std::string endpoint = "tcp://127.0.0.1:5571";
   std::size_t batch_flows = 256;
-  std::uint32_t batch_wait_ms = 200;
+  std::uint32_t batch_wait_ms = 20;
   bool operator==(const LiveConfig&) const = default;
 };
 

@@ -29,8 +29,8 @@
 namespace mlguard::sniffer {
 
 inline constexpr std::chrono::milliseconds kRoundInterval{100};
-// A flow that is still open after so long is told early, so that an attack that gets no answer need
-// not wait for the idle timeout to be seen.
+// A flow that has not ended after so long is told early, so that an attack that gets no answer need
+// not wait for the idle timeout to be seen, nor a refused one for its lingering.
 inline constexpr std::uint64_t kEarlyAfterNs = 250'000'000;
 
 struct LiveOptions {

@@ -187,7 +187,7 @@ TEST(TrackerTest, AConnectionThatReusesItsPortsForeverStaysBounded) {
   EXPECT_EQ(recorder.recorded_packets(), 20'000u);
 }
 
-TEST(TrackerTest, AFlowThatStaysOpenIsToldOnceBeforeItsEnd) {
+TEST(TrackerTest, AFlowIsToldOnceBeforeItsEndWhetherOpenOrLingering) {
   TrackerOptions options;
   options.early_after_ns = 300 * kMs;
   Recorder recorder(options);
@@ -199,13 +199,16 @@ TEST(TrackerTest, AFlowThatStaysOpenIsToldOnceBeforeItsEnd) {
   recorder.tracker.advance(kStartNs + 299 * kMs);
   EXPECT_TRUE(recorder.records.empty());
   recorder.tracker.advance(kStartNs + 900 * kMs);
-  ASSERT_EQ(reasons(recorder), Reasons{CloseReason::early}) << "what closes soon is told then";
+  ASSERT_EQ(reasons(recorder), (Reasons{CloseReason::early, CloseReason::early}));
   EXPECT_EQ(recorder.records[0].source_port(), 50'000);
   EXPECT_EQ(recorder.records[0].forward().packets, 1u);
+  EXPECT_EQ(recorder.records[1].source_port(), 50'001) << "refused, and lingering";
+  EXPECT_EQ(recorder.records[1].reverse().packets, 1u);
   recorder.add(tcp(unanswered, kSyn), 1'000 * kMs);
   recorder.tracker.finish();
-  ASSERT_EQ(reasons(recorder), (Reasons{CloseReason::early, CloseReason::rst, CloseReason::end}));
-  EXPECT_EQ(recorder.records[2].forward().packets, 2u) << "the end tells the whole";
+  ASSERT_EQ(reasons(recorder),
+            (Reasons{CloseReason::early, CloseReason::early, CloseReason::rst, CloseReason::end}));
+  EXPECT_EQ(recorder.records[3].forward().packets, 2u) << "the end tells the whole";
 }
 
 TEST(TrackerTest, CountedPacketsDoNotEndTheirOwnFlowAsIdle) {
