@@ -120,6 +120,7 @@ All up. In another terminal:
   curl -s http://localhost:$port/health | jq '.components'
   curl -s http://localhost:${ports[1]}/status | jq '.leader'
   sqlite3 $XDG_STATE_HOME/ml-guard/$port/control.db 'select * from v_components'
+Nothing is attacked or dropped here. A network of its own for that, as root: ml-guard lab up
 Logs: $lab/log/    Stop: Ctrl-C here
 TEXT
 while :; do
