@@ -160,8 +160,9 @@ lab_down() {
     pid=$(cat "$file")
     kill -TERM "$pid" 2>/dev/null || continue
     for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL "$pid" 2>/dev/null || true
+    kill -KILL "$pid" 2>/dev/null || true  # it ended in time
   done
+  # A lab that did not come up whole lacks some.
   for host in "${hosts[@]}" net; do ip netns del "$prefix-$host" 2>/dev/null || true; done
   rm -rf "$pins" "$lab/pid"
   echo "the lab is down; state and logs stay in $lab"
@@ -210,7 +211,7 @@ lab_attack() {
     kill -0 $attack 2>/dev/null || [ "$(milliseconds_since "$began")" -lt 3000 ] || break
     sleep 0.1
   done
-  wait $attack || true
+  wait $attack || true  # browse and the like say so when they hear nothing: here that is the point
   if [ -z "$blocked_after" ]; then
     echo "not blocked"
   else

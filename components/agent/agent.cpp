@@ -117,7 +117,6 @@ class AgentImpl final : public Agent {
 
   void stop() override { stop_->request(); }
   etcd_client::Client& client() override { return *client_; }
-  void set_status(const std::string& status) override { loop_.set_status(status); }
 
  private:
   void work() {

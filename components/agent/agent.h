@@ -46,6 +46,9 @@ struct AgentCallbacks {
   std::function<base::Status(const base::ConfigVersion&)> apply_global_config;
   // Counters for the heartbeat's detail, as a JSON object. May be empty.
   std::function<std::string()> heartbeat_detail;
+  // What goes wrong in the component now, asked before each heartbeat: an Error makes it
+  // "degraded", with the message as the detail's member "problem". May be empty.
+  std::function<base::Status()> health;
   // The revision of the newest rules moved; the firewall and rag follow the stream from here.
   std::function<void(std::uint64_t rules_revision)> rules_moved;
   // The pipeline keys with their secrets (roles sniffer and ml-detector), then again at every
@@ -70,8 +73,6 @@ class Agent {
   virtual int run() = 0;
   virtual void stop() = 0;
   virtual etcd_client::Client& client() = 0;
-  // Shown in the next heartbeat: "ok", "starting", "degraded".
-  virtual void set_status(const std::string& status) = 0;
 };
 
 // Parses the common flags (--endpoints --name --join --credentials --config --log-level

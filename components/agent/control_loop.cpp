@@ -71,7 +71,7 @@ base::Status ControlLoop::register_once() {
     const std::lock_guard lock(mutex_);
     last_.component = options_.component.name;
     last_.instance_id = options_.component.instance_id;
-    last_.status = status_;
+    last_.status = heartbeat_status();
     beaten_at_ms_ = clock_.monotonic_ms();
     pulse_after_ = std::min(server_interval_, kPulseAtFirst);
   }
@@ -210,6 +210,8 @@ base::Heartbeat ControlLoop::next_heartbeat() {
 }
 
 base::Status ControlLoop::beat() {
+  const base::Status health = callbacks_.health ? callbacks_.health() : base::Status();
+  health_problem_ = health.ok() ? std::string() : health.error().message;
   std::string status = heartbeat_status();
   std::string detail = heartbeat_detail();
   base::Heartbeat heartbeat;
@@ -304,21 +306,13 @@ milliseconds ControlLoop::beat_pause() {
   return interval - milliseconds(early(random_));
 }
 
-void ControlLoop::set_status(const std::string& status) {
-  const std::lock_guard lock(mutex_);
-  status_ = status;
-}
-
 const std::string& ControlLoop::problem() const {
   if (!config_problem_.empty()) return config_problem_;
-  return global_problem_.empty() ? keys_problem_ : global_problem_;
+  if (!global_problem_.empty()) return global_problem_;
+  return keys_problem_.empty() ? health_problem_ : keys_problem_;
 }
 
-std::string ControlLoop::heartbeat_status() const {
-  if (!problem().empty()) return "degraded";
-  const std::lock_guard lock(mutex_);
-  return status_;
-}
+std::string ControlLoop::heartbeat_status() const { return problem().empty() ? "ok" : "degraded"; }
 
 std::string ControlLoop::heartbeat_detail() const {
   const std::string own = callbacks_.heartbeat_detail ? callbacks_.heartbeat_detail() : "";

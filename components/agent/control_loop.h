@@ -2,7 +2,7 @@
 // time: register, upload or fetch the configuration, send a heartbeat, follow what its answer
 // says. Waiting and threads are the Agent's.
 //
-// Threads: step() from one thread; pulse() from one other; set_status() and registered() from any.
+// Threads: step() from one thread; pulse() from one other; registered() from any.
 #pragma once
 
 #include <atomic>
@@ -41,7 +41,6 @@ class ControlLoop {
   // again.
   milliseconds pulse();
 
-  void set_status(const std::string& status);
   bool registered() const { return registered_; }
 
  private:
@@ -81,10 +80,10 @@ class ControlLoop {
   std::string config_problem_;     // Why the newest configuration is not in force; or empty.
   std::string global_problem_;
   std::string keys_problem_;
+  std::string health_problem_;          // what the component says itself
   std::optional<base::Error> failing_;  // The last one told; empty while all is well.
   std::minstd_rand random_;
-  mutable std::mutex mutex_;
-  std::string status_ = "ok";      // Guarded by mutex_, as all below.
+  mutable std::mutex mutex_;       // guards all below
   base::Heartbeat last_;           // What was said last.
   std::int64_t beaten_at_ms_ = 0;  // On the monotonic clock.
   milliseconds pulse_after_{0};

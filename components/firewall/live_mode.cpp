@@ -1,10 +1,8 @@
 #include "firewall/live_mode.h"
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/agent.h"
@@ -83,14 +81,7 @@ int clear_kernel(const LiveFlags& flags) {
   return kExitFailed;
 }
 
-void add_problem(std::string& detail, const std::string& problem) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(detail, nullptr, false);
-  if (!json.is_object()) return;
-  json["problem"] = problem;
-  if (const std::string text = json.dump(); text.size() <= base::kDetailBytesMax) detail = text;
-}
-
-agent::AgentCallbacks callbacks_of(LiveFirewall& live, std::atomic<agent::Agent*>& beating) {
+agent::AgentCallbacks callbacks_of(LiveFirewall& live) {
   agent::AgentCallbacks callbacks;
   callbacks.check_config = [](std::string_view document) -> base::Status {
     const auto config = parse_live_config(document);
@@ -102,13 +93,8 @@ agent::AgentCallbacks callbacks_of(LiveFirewall& live, std::atomic<agent::Agent*
   callbacks.apply_global_config = [&live](const base::ConfigVersion& version) {
     return live.apply_global(version.document);
   };
-  callbacks.heartbeat_detail = [&live, &beating] {
-    std::string detail = live.detail();
-    const base::Status health = live.health();
-    if (!health.ok()) add_problem(detail, health.error().message);
-    if (agent::Agent* const agent = beating) agent->set_status(health.ok() ? "ok" : "degraded");
-    return detail;
-  };
+  callbacks.heartbeat_detail = [&live] { return live.detail(); };
+  callbacks.health = [&live] { return live.health(); };
   return callbacks;
 }
 
@@ -140,13 +126,11 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
     std::cerr << name << ": " << live.error().message << "\n";
     return kExitFailed;
   }
-  std::atomic<agent::Agent*> beating = nullptr;  // Beats come from its own thread.
-  const auto agent = agent::Agent::start(parsed.options, callbacks_of(**live, beating));
+  const auto agent = agent::Agent::start(parsed.options, callbacks_of(**live));
   if (!agent.ok()) {
     std::cerr << name << ": " << agent.error().message << "\n";
     return agent::exit_code_of(agent.error());
   }
-  beating = agent->get();
   const ServerSide server(**live, (*agent)->client(), name);
   return (*agent)->run();
 }

@@ -1,11 +1,9 @@
 #include "ml_detector/live_mode.h"
 
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/agent.h"
@@ -30,16 +28,7 @@ std::string models_beside_the_build() {
   return (program.parent_path().parent_path().parent_path() / "data/models").string();
 }
 
-// Adds a problem to the detail where it fits.
-std::string with_problem(const std::string& detail, const std::string& problem) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(detail, nullptr, false);
-  if (!json.is_object()) return detail;
-  json["problem"] = problem;
-  std::string text = json.dump();
-  return text.size() <= base::kDetailBytesMax ? text : detail;
-}
-
-agent::AgentCallbacks callbacks_of(LiveDetector& live, std::atomic<agent::Agent*>& beating) {
+agent::AgentCallbacks callbacks_of(LiveDetector& live) {
   agent::AgentCallbacks callbacks;
   callbacks.check_config = [](std::string_view document) -> base::Status {
     const auto config = parse_detector_config(document);
@@ -58,12 +47,8 @@ agent::AgentCallbacks callbacks_of(LiveDetector& live, std::atomic<agent::Agent*
   callbacks.apply_pipeline_keys = [&live](const std::vector<base::PipelineKey>& keys) {
     return live.set_keys(keys);
   };
-  callbacks.heartbeat_detail = [&live, &beating] {
-    const base::Status health = live.health();
-    if (agent::Agent* const agent = beating) agent->set_status(health.ok() ? "ok" : "degraded");
-    const std::string detail = live.detail();
-    return health.ok() ? detail : with_problem(detail, health.error().message);
-  };
+  callbacks.heartbeat_detail = [&live] { return live.detail(); };
+  callbacks.health = [&live] { return live.health(); };
   return callbacks;
 }
 
@@ -93,13 +78,11 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
     return agent::exit_code_of(detector.error());
   }
   LiveDetector& live = **detector;
-  std::atomic<agent::Agent*> beating = nullptr;  // beats come from its own thread
-  const auto agent = agent::Agent::start(parsed.options, callbacks_of(live, beating));
+  const auto agent = agent::Agent::start(parsed.options, callbacks_of(live));
   if (!agent.ok()) {
     std::cerr << options.name << ": " << agent.error().message << "\n";
     return agent::exit_code_of(agent.error());
   }
-  beating = agent->get();
   etcd_client::Client& client = (*agent)->client();
   live.connect([&client](const etcd_client::RawRequest& request) { return client.call(request); });
   const int exit_code = (*agent)->run();

@@ -2,10 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
@@ -71,13 +69,6 @@ base::Result<std::unique_ptr<LiveSniffer>> make_sniffer(LiveFlags& flags,
 int failed(const base::Error& error) {
   std::cerr << "sniffer: " << error.message << "\n";
   return kExitFailed;
-}
-
-void add_problem(std::string& detail, const std::string& problem) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(detail, nullptr, false);
-  if (!json.is_object()) return;
-  json["problem"] = problem;
-  if (const std::string text = json.dump(); text.size() <= base::kDetailBytesMax) detail = text;
 }
 
 bool has_argument(int argc, char** argv, std::string_view wanted) {
@@ -189,7 +180,6 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
   if (!sniffer.ok()) return failed(sniffer.error());
   LiveSniffer& live = **sniffer;
 
-  std::atomic<agent::Agent*> beating = nullptr;  // beats come from its own thread
   agent::AgentCallbacks callbacks;
   callbacks.check_config = [](std::string_view document) {
     return agent::check_config(config_schema(), document);
@@ -202,19 +192,13 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
   callbacks.apply_pipeline_keys = [&live](const std::vector<base::PipelineKey>& keys) {
     return live.set_keys(keys);
   };
-  callbacks.heartbeat_detail = [&live, &beating] {
-    std::string detail = live.detail();
-    const base::Status health = live.health();
-    if (!health.ok()) add_problem(detail, health.error().message);
-    if (agent::Agent* const agent = beating) agent->set_status(health.ok() ? "ok" : "degraded");
-    return detail;
-  };
+  callbacks.heartbeat_detail = [&live] { return live.detail(); };
+  callbacks.health = [&live] { return live.health(); };
   const auto agent = agent::Agent::start(parsed.options, std::move(callbacks));
   if (!agent.ok()) {
     std::cerr << parsed.options.name << ": " << agent.error().message << "\n";
     return agent::exit_code_of(agent.error());
   }
-  beating = agent->get();
   return (*agent)->run();
 }
 

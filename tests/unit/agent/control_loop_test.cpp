@@ -28,6 +28,7 @@ class ControlLoopTest : public testing::Test {
       return {};
     };
     callbacks.heartbeat_detail = [] { return std::string(R"({"packets":7})"); };
+    callbacks.health = [this] { return health_; };
     callbacks.rules_moved = [this](std::uint64_t revision) { rules_.push_back(revision); };
     callbacks.apply_pipeline_keys =
         [this](const std::vector<base::PipelineKey>& keys) -> base::Status {
@@ -42,6 +43,7 @@ class ControlLoopTest : public testing::Test {
     return ControlLoop(options, std::move(callbacks), client_, clock_);
   }
 
+  base::Status health_;
   test::ScriptedClient client_;
   base::ManualClock clock_;
   std::vector<std::string> applied_;
@@ -303,11 +305,18 @@ TEST_F(ControlLoopTest, PipelineKeysThatCannotBeHadNowAreFetchedWithALaterBeat) 
   EXPECT_EQ(applied_keys_, std::vector<std::uint64_t>({1}));
 }
 
-TEST_F(ControlLoopTest, TheStatusThatTheComponentSetsIsSent) {
+TEST_F(ControlLoopTest, WhatGoesWrongInTheComponentIsToldWithTheSameBeat) {
   ControlLoop loop = make_loop();
-  loop.set_status("starting");
   (void)loop.step();
-  EXPECT_EQ(client_.beats.back().status, "starting");
+  EXPECT_EQ(client_.beats.back().status, "ok");
+  EXPECT_EQ(client_.beats.back().detail, R"({"packets":7})");
+  health_ = base::Error{ErrorCode::unavailable, "not_attached", "there is no eth9"};
+  (void)loop.step();
+  EXPECT_EQ(client_.beats.back().status, "degraded");
+  EXPECT_EQ(client_.beats.back().detail, R"({"packets":7,"problem":"there is no eth9"})");
+  health_ = {};
+  (void)loop.step();
+  EXPECT_EQ(client_.beats.back().status, "ok");
 }
 
 }  // namespace
