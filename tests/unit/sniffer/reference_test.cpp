@@ -15,11 +15,15 @@
 
 #include "plain_flows.h"
 #include "support/process.h"
+#include "unit/sniffer/captures.h"
 
 namespace mlguard::plain {
 namespace {
 
 namespace fs = std::filesystem;
+using sniffer::captures_under;
+using sniffer::end_to_end_captures;
+using sniffer::given_captures;
 
 constexpr double kDerivedError = 1e-9;
 // Four standard errors of the sketch (components/flow/sliding_sketch.h).
@@ -199,33 +203,6 @@ void check_capture(const std::string& path) {
   EXPECT_TRUE(differences.empty()) << joined(differences);
 }
 
-// Unpacked once into the build folder. Empty: the archive is not there.
-std::string given_captures() {
-  const std::string archive = std::string(MLGUARD_SHARED_DIR) + "/data/pcap-given.tar.xz";
-  if (!fs::exists(archive)) return {};
-  const fs::path folder = fs::path(MLGUARD_BIN_DIR).parent_path() / "tests" / "pcap-given";
-  if (fs::exists(folder)) return folder;
-  const std::string part = folder.string() + ".part-" + std::to_string(getpid());
-  fs::create_directories(part);
-  support::ProcessOptions options;
-  options.arguments = {"/usr/bin/tar", "-xJf", archive, "-C", part};
-  const support::CommandResult unpacked = support::run_command(options);
-  EXPECT_TRUE(unpacked.exit.ok()) << unpacked.err;
-  std::error_code already_there;
-  fs::rename(part, folder, already_there);
-  if (already_there) fs::remove_all(part);
-  return folder;
-}
-
-std::vector<std::string> captures_under(const std::string& folder) {
-  std::vector<std::string> captures;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() == ".pcap") captures.push_back(entry.path());
-  }
-  std::sort(captures.begin(), captures.end());
-  return captures;
-}
-
 void check_all(const std::vector<std::string>& captures) {
   ASSERT_FALSE(captures.empty());
   for (std::size_t i = 0; i < captures.size(); i += kEveryWhich) {
@@ -241,7 +218,7 @@ TEST(ReferenceTest, EveryFeatureOfTheGivenCapturesIsThatOfTheReference) {
 }
 
 TEST(ReferenceTest, EveryFeatureOfTheEndToEndCapturesIsThatOfTheReference) {
-  const std::string folder = std::string(MLGUARD_SHARED_DIR) + "/data/e2e";
+  const std::string folder = end_to_end_captures();
   if (!fs::exists(folder)) GTEST_SKIP() << "no data/e2e under " << MLGUARD_SHARED_DIR;
   check_all(captures_under(folder));
 }

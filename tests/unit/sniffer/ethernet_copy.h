@@ -1,0 +1,20 @@
+// The beginning of a capture as frames that a cable carries: whatever link it was taken on, each
+// packet gets an Ethernet header. By libpcap alone; shares no code with the sniffer. Stateless.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace mlguard::sniffer {
+
+struct EthernetCopy {
+  std::uint64_t packets = 0;   // in the copy
+  std::uint64_t left_out = 0;  // on a link that cannot be translated, or too short for a frame
+  std::uint64_t later = 0;     // after the first `seconds`
+  std::string error;           // Empty: the copy is whole.
+};
+
+// Times that go back in the capture stand still in the copy: nobody can send before now.
+EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& copy, double seconds);
+
+}  // namespace mlguard::sniffer
