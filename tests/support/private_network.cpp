@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "support/process.h"
 
@@ -34,7 +35,13 @@ void run_ip(const std::string& arguments) {
 void make_cable(const std::string& one_end, const std::string& other_end) {
   run_ip("link add " + one_end + " type veth peer name " + other_end);
   for (const std::string& end : {one_end, other_end}) {
-    run_ip("link set " + end + " addrgenmode none");
+    // Not just without an address of its own: the kernel answers multicast queries even so.
+    std::ofstream switch_off("/proc/sys/net/ipv6/conf/" + end + "/disable_ipv6");
+    switch_off << 1 << std::flush;
+    if (!switch_off) {
+      std::fprintf(stderr, "cannot switch IPv6 off on %s\n", end.c_str());
+      std::abort();
+    }
     run_ip("link set " + end + " up");
   }
 }

@@ -2,7 +2,10 @@
 
 #include <pcap/pcap.h>
 
+#include <algorithm>
+#include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace mlguard::sniffer {
@@ -54,6 +57,38 @@ std::vector<unsigned char> as_frame(int link, const unsigned char* bytes, std::s
   return frame;
 }
 
+// What the IP header says; the frame may hold less.
+std::uint64_t ip_bytes(const std::vector<unsigned char>& frame) {
+  constexpr std::size_t kIpv6HeaderBytes = 40;
+  if (frame.size() < kEthernetBytes + 8) return 0;
+  const auto number = [&](std::size_t at) -> std::uint64_t {
+    return 256U * frame[kEthernetBytes + at] + frame[kEthernetBytes + at + 1];
+  };
+  const unsigned version = frame[kEthernetBytes] >> 4U;
+  if (version == 4) return number(2);
+  return version == 6 ? kIpv6HeaderBytes + number(4) : 0;
+}
+
+// The most that any stretch of kRoundS held.
+class BusiestRound {
+ public:
+  void add(double at_s, std::uint64_t bytes) {
+    packets_.emplace_back(at_s, bytes);
+    sum_ += bytes;
+    while (packets_.front().first < at_s - kRoundS) {
+      sum_ -= packets_.front().second;
+      packets_.pop_front();
+    }
+    most_ = std::max(most_, sum_);
+  }
+  std::uint64_t most() const { return most_; }
+
+ private:
+  std::deque<std::pair<double, std::uint64_t>> packets_;
+  std::uint64_t sum_ = 0;
+  std::uint64_t most_ = 0;
+};
+
 double seconds_of(const timeval& time) {  // tv_usec has nanoseconds here
   return static_cast<double>(time.tv_sec) +
          static_cast<double>(time.tv_usec) / kNanosecondsInASecond;
@@ -68,13 +103,14 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
       capture.c_str(), PCAP_TSTAMP_PRECISION_NANO, problem));
   const std::unique_ptr<pcap_t, Closed> kind(
       pcap_open_dead_with_tstamp_precision(DLT_EN10MB, kSnapBytes, PCAP_TSTAMP_PRECISION_NANO));
-  if (!from) return {0, 0, 0, problem};
+  if (!from) return {0, 0, 0, 0, problem};
   const std::unique_ptr<pcap_dumper_t, Closed> to(pcap_dump_open(kind.get(), copy.c_str()));
-  if (!to) return {0, 0, 0, pcap_geterr(kind.get())};
+  if (!to) return {0, 0, 0, 0, pcap_geterr(kind.get())};
   pcap_pkthdr* header = nullptr;
   const unsigned char* bytes = nullptr;
   timeval begin = {};
   timeval now = {};
+  BusiestRound busiest;
   while (pcap_next_ex(from.get(), &header, &bytes) == 1) {
     const std::vector<unsigned char> frame =
         as_frame(pcap_datalink(from.get()), bytes, header->caplen);
@@ -93,7 +129,9 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
     written.caplen = written.len = static_cast<bpf_u_int32>(frame.size());
     pcap_dump(reinterpret_cast<unsigned char*>(to.get()), &written, frame.data());
     ++made.packets;
+    busiest.add(seconds_of(now), ip_bytes(frame));
   }
+  made.round_bytes_most = busiest.most();
   return made;
 }
 

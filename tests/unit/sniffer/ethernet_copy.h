@@ -7,11 +7,15 @@
 
 namespace mlguard::sniffer {
 
+inline constexpr double kRoundS = 0.1;
+
 struct EthernetCopy {
   std::uint64_t packets = 0;   // in the copy
   std::uint64_t left_out = 0;  // on a link that cannot be translated, or too short for a frame
   std::uint64_t later = 0;     // after the first `seconds`
-  std::string error;           // Empty: the copy is whole.
+  // The most bytes, by their IP length, within one round of the sniffer (kRoundS).
+  std::uint64_t round_bytes_most = 0;
+  std::string error;  // Empty: the copy is whole.
 };
 
 // Times that go back in the capture stand still in the copy: nobody can send before now.

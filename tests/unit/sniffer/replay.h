@@ -38,7 +38,8 @@ class Replay {
   std::string wait_for_the_end(std::uint64_t packets);
   // Everything in which the live sniffer and the capture of the same wire differ by more than the
   // tolerances, and every packet that is in no account.
-  Differences differences(std::uint64_t packets) const;
+  // `round_bytes_most`: what the busiest round of 100 ms carried.
+  Differences differences(std::uint64_t packets, std::uint64_t round_bytes_most = 0) const;
 
  private:
   nlohmann::json counters() const;  // What the live sniffer says at its end.

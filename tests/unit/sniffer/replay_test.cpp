@@ -22,6 +22,7 @@ namespace mlguard::sniffer {
 namespace {
 
 constexpr std::size_t kDifferencesTold = 5;
+constexpr std::int64_t kAttachMostMs = 60'000;
 
 std::string joined(const Differences& differences) {
   std::string text = std::to_string(differences.size()) + " differences\n";
@@ -114,12 +115,14 @@ class EveryCapture {
       return {};
     }
     Replay replay(frames, number);
-    if (!support::wait_until([&] { return replay.attached(); })) return "no sniffer attached\n";
+    if (!support::wait_until([&] { return replay.attached(); }, kAttachMostMs)) {
+      return "no sniffer attached\n";
+    }
     if (std::string problem = replay.begin(); !problem.empty()) return problem;
     if (std::string problem = replay.wait_for_the_end(copy.packets); !problem.empty()) {
       return problem;
     }
-    const Differences differences = replay.differences(copy.packets);
+    const Differences differences = replay.differences(copy.packets, copy.round_bytes_most);
     if (!differences.empty()) return joined(differences);
     ++replayed_;
     packets_ += copy.packets;
