@@ -29,31 +29,35 @@ bool is_c1(std::string_view text, std::size_t at) {
          static_cast<unsigned char>(text[at + 1]) < 0xA0;
 }
 
-std::size_t sequence_bytes(unsigned char lead) {
-  if (lead >= 0xF0) return 4;
-  if (lead >= 0xE0) return 3;
-  return lead >= 0xC0 ? 2 : 1;
+// Bytes of the character at `at`; 0 where there is none that a text may hold.
+std::size_t character_bytes(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0x80) return lead >= 0x20 && lead != 0x7F ? 1 : 0;
+  if (lead < 0xC2 || lead > 0xF4 || is_c1(text, at)) return 0;
+  const std::size_t bytes = lead >= 0xF0 ? 4 : (lead >= 0xE0 ? 3 : 2);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if (at + i >= text.size() || (static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) {
+      return 0;
+    }
+  }
+  return bytes;
 }
 
 // What was found in a configuration or a log may hold anything; nothing of it may keep the answer
 // around it from arriving. Cut at a character's beginning.
 std::string fit(std::string_view text, std::size_t bytes_max, Lines lines) {
   std::string out;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    const bool is_break = byte == '\n' || byte == '\t' || byte == '\r';
-    const bool is_control = byte < 0x20 || byte == 0x7F || is_c1(text, at);
-    const bool starts = (byte & 0xC0U) != 0x80U;
-    const std::size_t bytes = is_control && !is_break ? kReplacement.size() : sequence_bytes(byte);
-    if (starts && out.size() + bytes > bytes_max) break;
-    if (!is_control || (lines == Lines::many && is_break && byte != '\r')) {
-      out += text[at];
-    } else if (is_break) {
-      out += ' ';
-    } else {
-      out += kReplacement;
-      if (byte == 0xC2) ++at;
-    }
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = character_bytes(text, at);
+    const char c = text[at];
+    const bool is_break = c == '\n' || c == '\t' || c == '\r';
+    const bool keeps_break = lines == Lines::many && c != '\r';
+    std::string_view piece = text.substr(at, bytes);
+    if (is_break) piece = keeps_break ? text.substr(at, 1) : std::string_view(" ");
+    if (piece.empty()) piece = kReplacement;
+    if (out.size() + piece.size() > bytes_max) break;
+    out += piece;
+    at += is_c1(text, at) ? 2 : std::max<std::size_t>(bytes, 1);
   }
   return out;
 }
