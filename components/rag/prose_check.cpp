@@ -61,7 +61,7 @@ Cited take_citations(std::string_view sentence) {
 }
 
 // Runs of fact characters that hold a digit or a "://".
-std::vector<std::string> facts_of(std::string_view text) {
+std::vector<std::string> written_facts(std::string_view text) {
   std::vector<std::string> facts;
   for (std::size_t at = 0; at < text.size();) {
     if (!is_fact_char(text[at])) {
@@ -224,7 +224,7 @@ Judgement ProseCheck::judge(std::string_view sentence) const {
     }
   }
   if (holds_a_command(lower(cited.text))) return {Verdict::refused, "a command in it"};
-  const std::vector<std::string> facts = facts_of(cited.text);
+  const std::vector<std::string> facts = written_facts(cited.text);
   for (const std::string& fact : facts) {
     const bool stands =
         std::any_of(cited.numbers.begin(), cited.numbers.end(),
