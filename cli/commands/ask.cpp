@@ -117,7 +117,8 @@ void Conversation::print_text() {
   }
   if (answer.remark.empty()) return;
   WrappedText remark(context_.columns_max());
-  std::string text = remark.feed("(" + answer.remark + ")") + remark.finish();
+  std::string text = remark.feed("(" + answer.remark + ")");
+  text += remark.finish();
   if (!text.empty()) text.pop_back();
   out << context_.painted(text, Tone::faint) << "\n";
 }

@@ -28,8 +28,6 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kNextTarget = "/v1/questions/next?consistency=leader&wait=5s";
 constexpr milliseconds kAfterFailure{1'000};
 constexpr milliseconds kSignOfLife{1'000};
-constexpr std::int64_t kTrimEveryMs = 60'000;
-constexpr std::int64_t kDayMs = 24LL * 3'600 * 1'000;
 constexpr std::size_t kApiKeyBytesMax = 4'096;
 constexpr int kHttpErrorFirst = 400;
 
@@ -112,7 +110,6 @@ class RunningRag final : public LiveRag {
 
   const base::Clock& clock_;
   RagParts parts_;  // The index and what stands on it: of the working thread only.
-  std::int64_t trimmed_at_ms_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   // All guarded by mutex_.
@@ -175,19 +172,13 @@ Result<wire::QuestionTask> RunningRag::next_task() {
 }
 
 void RunningRag::bring_up_to_date() {
-  Status synced = parts_.sync(*parts_.index);
-  const std::int64_t now_ms = clock_.monotonic_ms();
   RagConfig config;
   {
     const std::lock_guard lock(mutex_);
     config = config_;
   }
-  if (synced.ok() && (trimmed_at_ms_ == 0 || now_ms - trimmed_at_ms_ > kTrimEveryMs)) {
-    trimmed_at_ms_ = now_ms;
-    const auto trimmed =
-        parts_.index->trim(clock_.wall_ms() - config.retention_days * kDayMs, config.documents_max);
-    if (!trimmed.ok()) synced = trimmed.error();
-  }
+  const std::int64_t now_ms = clock_.monotonic_ms();
+  const Status synced = parts_.sync(config);
   const auto records = parts_.index->count({});
   const std::lock_guard lock(mutex_);
   if (records.ok()) counters_.records = *records;

@@ -25,8 +25,9 @@ namespace mlguard::rag {
 struct RagParts {
   std::unique_ptr<Index> index;
   std::unique_ptr<Answerer> answerer;
-  // Brings the index up to date; called by the working thread only.
-  std::function<base::Status(Index& index)> sync;
+  // Brings the index up to date, and keeps it within the configuration's bounds. Called by the
+  // working thread only.
+  std::function<base::Status(const RagConfig& config)> sync;
   // Must work until stop() has returned.
   std::function<base::Result<etcd_client::RawResponse>(const etcd_client::RawRequest&)> send;
 };
