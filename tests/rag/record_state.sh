@@ -49,9 +49,7 @@ pages() {
   done | jq -s --arg list "$list" '{($list): map(.[$list]) | add}'
 }
 
-pages rules "/v1/rules?limit=$page" \
-  'if .next_after then "/v1/rules?limit='$page'&after=\(.next_after)" else "" end' "$@" \
-  >"$folder/rules.json"
+"$@" GET "/v1/rules/stream?after=0" | jq . >"$folder/rules.json"
 pages detections "/v1/detections?limit=$page&after=1" \
   'if (.detections | length) == '$page' then "/v1/detections?limit='$page'&after=\(.detections[-1].revision)" else "" end' \
   "$@" >"$folder/detections.json"
