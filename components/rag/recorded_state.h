@@ -5,6 +5,7 @@
 //   components.json     {"components":[…]}: GET /components/NAME of each
 //   rules.json          GET /v1/rules/stream?after=0
 //   detections.json audit.json changes.json               all pages joined
+//   recorded_at         when: what "now" is for questions about it
 //   config/NAME.json    the history; config/NAME@VERSION.json    a document, byte for byte
 //
 // Threads: as StateSource. Errors: not_found and io, naming the file; corrupt.

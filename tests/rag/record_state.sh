@@ -12,6 +12,7 @@ shift
 page=1000
 
 mkdir -p "$folder/config"
+date -u +%Y-%m-%dT%H:%M:%SZ >"$folder/recorded_at"
 
 "$@" GET /status >"$folder/status.json"
 "$@" GET /health >"$folder/health.json"
