@@ -148,14 +148,15 @@ void append_written_out(std::vector<std::string>& out, const std::string& raw) {
 
 bool all_letters(std::string_view word) { return std::all_of(word.begin(), word.end(), is_alpha); }
 
-std::string corrected(const std::string& word, const std::vector<std::string>& known) {
+std::string corrected(const std::string& word, const Spelling& spelling) {
   constexpr std::size_t kCorrectedCharsMin = 4;
   constexpr std::size_t kTwoMistakesCharsMin = 8;
   if (word.size() < kCorrectedCharsMin || !all_letters(word)) return word;
+  if (spelling.others.contains(word)) return word;
   const std::size_t most = word.size() >= kTwoMistakesCharsMin ? 2 : 1;
   const std::string* best = nullptr;
   std::size_t best_distance = most + 1;
-  for (const std::string& candidate : known) {
+  for (const std::string& candidate : spelling.words) {
     if (candidate == word) return word;
     if (candidate.size() < kCorrectedCharsMin || candidate.front() != word.front()) continue;
     const std::size_t distance = edit_distance(word, candidate, most);
@@ -231,10 +232,10 @@ Words split_words(std::string_view text) {
   return Words(std::move(words));
 }
 
-Words normalise(std::string_view question, const std::vector<std::string>& known) {
+Words normalise(std::string_view question, const Spelling& spelling) {
   const Words split = split_words(question);
   std::vector<std::string> words;
-  for (const std::string& word : split.all()) words.push_back(corrected(word, known));
+  for (const std::string& word : split.all()) words.push_back(corrected(word, spelling));
   return Words(std::move(words));
 }
 

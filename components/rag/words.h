@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +41,12 @@ class Words {
   std::vector<std::string> words_;
 };
 
-// `known` are words that are never taken for typing mistakes, and what mistakes are corrected to.
-Words normalise(std::string_view question, const std::vector<std::string>& known);
+// What typing mistakes are corrected to, and the other words that are none.
+struct Spelling {
+  std::vector<std::string> words;
+  std::set<std::string, std::less<>> others;
+};
+Words normalise(std::string_view question, const Spelling& spelling);
 // The same without the corrections.
 Words split_words(std::string_view text);
 
