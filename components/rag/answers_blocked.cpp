@@ -27,8 +27,9 @@ std::string decided(const Asked& asked, const Record& rule) {
 }
 
 void say_reason(Draft& draft, const Record& rule) {
-  const std::string reason = told(rule, "reason");
-  if (!reason.empty()) draft.say("The reason given: \"" + quoted(reason) + "\".", {draft.cite(rule)});
+  const std::string reason = told(rule, "Reason");
+  if (!reason.empty())
+    draft.say("The reason given: \"" + quoted(reason) + "\".", {draft.cite(rule)});
 }
 
 Status say_detection(const Asked& asked, Draft& draft, const Record& rule) {
@@ -37,10 +38,10 @@ Status say_detection(const Asked& asked, Draft& draft, const Record& rule) {
   if (!*behind) return {};
   const Record& detection = **behind;
   const std::size_t cited = draft.cite(detection);
-  std::string sentence = "It followed a " + attack_name(detection.kind) + " from " +
-                         detection.address;
+  std::string sentence =
+      "It followed a " + attack_name(detection.kind) + " from " + detection.address;
   if (!detection.destination.empty()) sentence += " against " + detection.destination;
-  sentence += ", score " + number_text(detection.score) + ", " + draft.when(detection.at_ms);
+  sentence += ", score " + figure_text(detection.score) + ", " + draft.when(detection.at_ms);
   draft.say(sentence + ".", {cited});
   const std::string explanation = explanation_of(detection);
   if (!explanation.empty()) draft.say(explanation + ".", {cited});
@@ -98,7 +99,7 @@ Status say_not_blocked(const Asked& asked, Draft& draft, const Covering& coverin
   }
   const Record& one = **latest;
   std::string sentence = "The latest detection is a " + attack_name(one.kind) + " from " +
-                         one.address + ", score " + number_text(one.score) + ", " +
+                         one.address + ", score " + figure_text(one.score) + ", " +
                          draft.when(one.at_ms);
   const std::string why = not_blocked_because(one);
   if (!why.empty()) sentence += "; nothing was blocked because " + why;
@@ -167,16 +168,16 @@ Status say_removal(const Asked& asked, Draft& draft, const Record& rule) {
     return {};
   }
   if (rule.ends_at_ms != 0) {
-    draft.say("The rule " + rule.key + " ended " + draft.when(rule.ends_at_ms) + removed_by(rule) +
-                  ".",
-              {draft.cite(rule)});
+    draft.say(
+        "The rule " + rule.key + " ended " + draft.when(rule.ends_at_ms) + removed_by(rule) + ".",
+        {draft.cite(rule)});
   }
   return {};
 }
 
 Status say_who(const Asked& asked, Draft& draft, const Covering& covering) {
-  const bool removal = asked.slots.words.any({"unblocked", "unblock", "removed", "unbanned",
-                                              "deleted", "lifted"});
+  const bool removal =
+      asked.slots.words.any({"unblocked", "unblock", "removed", "unbanned", "deleted", "lifted"});
   std::vector<Record> rules = covering.live;
   rules.insert(rules.end(), covering.ended.begin(), covering.ended.end());
   if (removal) {

@@ -35,9 +35,9 @@ constexpr Group kGroups[] = {{"Configuration versions", Table::config_version, "
 std::string event_text(const Draft& draft, const Record& one) {
   switch (one.table) {
     case Table::config_version: {
-      std::string text = one.component + " version " + std::to_string(one.version) + " by " +
-                         quoted(one.actor);
-      const std::string comment = told(one, "comment");
+      std::string text =
+          one.component + " version " + std::to_string(one.version) + " by " + quoted(one.actor);
+      const std::string comment = comment_of(one);
       if (!comment.empty()) text += " (\"" + quoted(comment) + "\")";
       return text + ", " + draft.when(one.at_ms);
     }
@@ -53,7 +53,7 @@ std::string event_text(const Draft& draft, const Record& one) {
       return one.component + " " + (one.value.empty() ? "changed" : "became " + one.value) + ", " +
              draft.when(one.at_ms);
     case Table::audit: {
-      const std::string what = told(one, "detail");
+      const std::string what = audit_detail(one);
       std::string text = quoted(one.actor) + ": " + one.kind;
       if (!one.path.empty()) text += " " + quoted(one.path);
       if (!what.empty()) text += " (" + quoted(what) + ")";
@@ -106,7 +106,8 @@ Status say_groups(const Asked& asked, Draft& draft, std::size_t& total) {
     }
     if (count == 0) continue;
     total += count;
-    const std::string sentence = std::string(group.name) + span + ": " + std::to_string(count) + ".";
+    const std::string sentence =
+        std::string(group.name) + span + ": " + std::to_string(count) + ".";
     draft.say(sentence, {draft.cite_count(group.name + span, sentence)});
     for (std::size_t i = 0; i < found->size() && i < kPerGroupSaid; ++i) {
       draft.say("- " + event_text(draft, (*found)[i]) + ".", {draft.cite((*found)[i])});
@@ -160,7 +161,8 @@ Status collect_events(const Asked& asked, std::vector<Record>& events) {
   return {};
 }
 
-void say_state_of_rules(Draft& draft, const std::vector<Record>& events, const std::string& target) {
+void say_state_of_rules(Draft& draft, const std::vector<Record>& events,
+                        const std::string& target) {
   const auto live = std::find_if(events.begin(), events.end(), [&](const Record& one) {
     return one.table == Table::rule && is_live(one, draft.now_ms());
   });
@@ -204,9 +206,9 @@ Status answer_timeline(const Asked& asked, Draft& draft) {
   draft.subject.rule_id = slots.rule_id;
   draft.subject.component = slots.component();
   if (events.empty()) {
-    say_none(draft, "events of " + target,
-             "Nothing is known of " + target + said_time(slots) +
-                 ": no rule, no detection, no record.");
+    say_none(
+        draft, "events of " + target,
+        "Nothing is known of " + target + said_time(slots) + ": no rule, no detection, no record.");
     return {};
   }
   std::stable_sort(events.begin(), events.end(),

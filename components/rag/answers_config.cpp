@@ -38,7 +38,7 @@ Result<std::optional<Record>> version_at(const Index& index, const std::string& 
 std::string authorship(const Draft& draft, const Record& version) {
   std::string text = "by " + (version.actor.empty() ? "an unknown author" : quoted(version.actor)) +
                      ", " + draft.when(version.at_ms);
-  const std::string comment = told(version, "comment");
+  const std::string comment = comment_of(version);
   if (!comment.empty()) text += ": \"" + quoted(comment) + "\"";
   return text;
 }
@@ -191,10 +191,9 @@ Status say_document(const Asked& asked, Draft& draft, const std::string& compone
 }
 
 Status say_version_author(const Asked& asked, Draft& draft, const std::string& component) {
-  const auto version =
-      asked.slots.versions.empty()
-          ? version_at(asked.index, component, moment_of(asked))
-          : version_record(asked.index, component, asked.slots.versions.front());
+  const auto version = asked.slots.versions.empty()
+                           ? version_at(asked.index, component, moment_of(asked))
+                           : version_record(asked.index, component, asked.slots.versions.front());
   if (!version.ok()) return version.error();
   draft.subject.component = component;
   if (!*version) {

@@ -27,7 +27,7 @@ Result<std::vector<Record>> versions_of(const Index& index, const std::string& c
 
 std::string put_by(const Draft& draft, const Record& version) {
   std::string text = "put by " + quoted(version.actor) + ", " + draft.when(version.at_ms);
-  const std::string comment = told(version, "comment");
+  const std::string comment = comment_of(version);
   if (!comment.empty()) text += ": \"" + quoted(comment) + "\"";
   return text;
 }
@@ -204,8 +204,7 @@ Status answer_config_versions(const Asked& asked, Draft& draft) {
   if (!all.ok()) return all.error();
   draft.subject.component = component;
   if (all->empty()) {
-    say_none(draft, "versions of " + component,
-             "There is no configuration of " + component + ".");
+    say_none(draft, "versions of " + component, "There is no configuration of " + component + ".");
     return {};
   }
   return asked.intent == Intent::config_history ? say_history(draft, component, *all)

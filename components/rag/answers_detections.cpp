@@ -41,7 +41,7 @@ Selection selection_of(const Asked& asked) {
 void say_detection_line(Draft& draft, const Record& one) {
   std::string sentence = one.address + ": " + attack_name(one.kind);
   if (!one.destination.empty()) sentence += " against " + one.destination;
-  sentence += ", score " + number_text(one.score) + ", " + draft.when(one.at_ms);
+  sentence += ", score " + figure_text(one.score) + ", " + draft.when(one.at_ms);
   const std::string why = not_blocked_because(one);
   if (!one.related.empty()) {
     sentence += "; blocked by the rule " + one.related;
@@ -117,9 +117,8 @@ Status say_counted(const Asked& asked, Draft& draft, const Selection& selection)
 }
 
 Status say_top(const Asked& asked, Draft& draft, const Selection& selection) {
-  const bool victims = asked.slots.words.any(
-      {"attacked", "target", "targets", "targeted", "victim", "victims", "destination",
-       "destinations"});
+  const bool victims = asked.slots.words.any({"attacked", "target", "targets", "targeted", "victim",
+                                              "victims", "destination", "destinations"});
   const Column column = victims ? Column::destination : Column::address;
   const auto counts = asked.index.count_by(column, selection.filter, kTopSaid);
   if (!counts.ok()) return counts.error();
@@ -143,8 +142,8 @@ Status say_top(const Asked& asked, Draft& draft, const Selection& selection) {
                            plural(count.records, "detection");
     Cited marks = {cited};
     if (*record) {
-      sentence += ", the last a " + attack_name((*record)->kind) + " " +
-                  draft.when((*record)->at_ms);
+      sentence +=
+          ", the last a " + attack_name((*record)->kind) + " " + draft.when((*record)->at_ms);
       marks.push_back(draft.cite(**record));
     }
     draft.say(sentence + ".", marks);

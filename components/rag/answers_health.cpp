@@ -55,7 +55,7 @@ Result<Known> known_of(const Index& index, const std::string& name) {
   const Record* says = known.now ? &*known.now : known.change ? &*known.change : nullptr;
   if (says != nullptr) {
     known.health = says->value;
-    known.problem = told(*says, "problem");
+    known.problem = told(*says, "Problem");
   }
   known.good = is_good(known.health) && known.problem.empty();
   if (is_good(known.health)) known.health = known.problem.empty() ? "healthy" : "degraded";
@@ -74,8 +74,7 @@ Result<std::vector<Known>> all_known(const Index& index) {
     if (!known.ok()) return known.error();
     all.push_back(std::move(*known));
   }
-  std::sort(all.begin(), all.end(),
-            [](const Known& a, const Known& b) { return a.name < b.name; });
+  std::sort(all.begin(), all.end(), [](const Known& a, const Known& b) { return a.name < b.name; });
   return all;
 }
 
@@ -108,8 +107,8 @@ std::string count_text(const std::vector<Known>& all) {
     names += (names.empty() ? "" : ", ") + one.name + " " + one.health;
     if (one.good) ++good;
   }
-  return plural(all.size(), "component") + ", of which healthy: " + std::to_string(good) + ", not: " +
-         std::to_string(all.size() - good) + ": " + names + ".";
+  return plural(all.size(), "component") + ", of which healthy: " + std::to_string(good) +
+         ", not: " + std::to_string(all.size() - good) + ": " + names + ".";
 }
 
 void say_next(Draft& draft, const std::vector<Known>& bad, std::size_t count) {
@@ -142,9 +141,10 @@ Status say_components(const Asked& asked, Draft& draft) {
     const Known& one = (*all)[i];
     std::string sentence = one.name + ": " + one.health;
     Cited cited = cite_known(draft, one);
-    const std::string version = one.registered ? told(*one.registered, "version") : "";
-    if (one.registered && !one.registered->address.empty()) {
-      sentence += ", at " + one.registered->address;
+    const std::string version = one.registered ? component_version(*one.registered) : "";
+    const std::string address = one.registered ? component_address(*one.registered) : "";
+    if (!address.empty()) {
+      sentence += ", at " + quoted(address);
       cited.push_back(draft.cite(*one.registered));
     }
     if (!version.empty()) {
@@ -160,14 +160,14 @@ void say_registration(Draft& draft, const Known& known) {
   if (!known.registered) return;
   const Record& record = *known.registered;
   const std::size_t cited = draft.cite(record);
-  const std::string version = told(record, "version");
+  const std::string version = component_version(record);
   std::string sentence;
   if (!version.empty()) sentence += "It runs version " + quoted(version);
-  const std::string address = record.address.empty() ? told(record, "address") : record.address;
+  const std::string address = component_address(record);
   if (!address.empty()) sentence += (sentence.empty() ? "It runs at " : " at ") + quoted(address);
   if (record.at_ms != 0) {
-    sentence += (sentence.empty() ? "It is registered since " : ", registered ") +
-                draft.when(record.at_ms);
+    sentence +=
+        (sentence.empty() ? "It is registered since " : ", registered ") + draft.when(record.at_ms);
   }
   if (!sentence.empty()) draft.say(sentence + ".", {cited});
 }

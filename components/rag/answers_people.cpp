@@ -14,7 +14,7 @@ constexpr std::size_t kRecordsSaid = 12;
 std::string act_text(const Draft& draft, const Record& one) {
   std::string text = quoted(one.actor) + ": " + quoted(one.kind);
   if (!one.path.empty()) text += " " + quoted(one.path);
-  const std::string what = told(one, "detail");
+  const std::string what = audit_detail(one);
   if (!what.empty()) text += " (" + quoted(what) + ")";
   return text + ", " + draft.when(one.at_ms);
 }
@@ -82,8 +82,7 @@ Status say_cluster(const Asked& asked, Draft& draft) {
     const std::string sentence =
         "No change of the leader is recorded" + said_time(asked.slots) + ".";
     say_none(draft, "leader changes", sentence);
-    draft.say("Who leads now: ml-guard leader",
-              {draft.cite_count("leader changes", sentence)});
+    draft.say("Who leads now: ml-guard leader", {draft.cite_count("leader changes", sentence)});
     return {};
   }
   for (const Record& one : *found) {
@@ -132,7 +131,8 @@ Status answer_model(const Asked& asked, Draft& draft) {
     said = true;
   }
   draft.subject.component = detector;
-  if (!said) say_none(draft, "model of " + detector, "Nothing is known of a model of " + detector + ".");
+  if (!said)
+    say_none(draft, "model of " + detector, "Nothing is known of a model of " + detector + ".");
   Filter pushed;
   pushed.tables = {Table::audit};
   pushed.kind_prefix = "models.";

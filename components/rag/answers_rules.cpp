@@ -18,9 +18,9 @@ enum class Which { live, made, ended };
 struct RuleSelection {
   Filter filter;
   Which which = Which::live;
-  bool soon = false;    // those that end first
-  std::string action;   // "drop" or "allow"; empty: both
-  std::string said;     // "rules in force by alice"
+  bool soon = false;   // those that end first
+  std::string action;  // "drop" or "allow"; empty: both
+  std::string said;    // "rules in force by alice"
 };
 
 RuleSelection rule_selection_of(const Asked& asked) {
@@ -47,6 +47,7 @@ RuleSelection rule_selection_of(const Asked& asked) {
     put_time(slots, filter);
   }
   if (selection.which == Which::live) filter.in_force_at_ms = asked.now_ms();
+  filter.kind = selection.action;
   const std::string kind = selection.action == "allow"  ? "allow rules"
                            : selection.action == "drop" ? "block rules"
                                                         : "rules";
@@ -60,10 +61,6 @@ RuleSelection rule_selection_of(const Asked& asked) {
 }
 
 bool fits(const Asked& asked, const RuleSelection& selection, const Record& rule) {
-  if (!selection.action.empty()) {
-    const bool allow = rule.value == "allow";
-    if (allow != (selection.action == "allow")) return false;
-  }
   if (selection.which != Which::ended) return true;
   if (rule.ends_at_ms == 0 || rule.ends_at_ms > asked.now_ms()) return false;
   const auto& time = asked.slots.time;
@@ -77,9 +74,8 @@ Result<std::vector<Record>> select(const Asked& asked, const RuleSelection& sele
   std::erase_if(*found, [&](const Record& rule) { return !fits(asked, selection, rule); });
   if (selection.soon) {
     std::erase_if(*found, [](const Record& rule) { return rule.ends_at_ms == 0; });
-    std::stable_sort(found->begin(), found->end(), [](const Record& a, const Record& b) {
-      return a.ends_at_ms < b.ends_at_ms;
-    });
+    std::stable_sort(found->begin(), found->end(),
+                     [](const Record& a, const Record& b) { return a.ends_at_ms < b.ends_at_ms; });
   }
   return found;
 }
@@ -91,11 +87,11 @@ void say_rule_line(Draft& draft, const Record& rule) {
                draft.when(rule.ends_at_ms);
     if (!rule.related.empty()) sentence += ", removed by " + quoted(rule.related);
   } else {
-    sentence += rule.ends_at_ms == 0 ? std::string(" for good")
-                                     : " until " + draft.when(rule.ends_at_ms);
+    sentence +=
+        rule.ends_at_ms == 0 ? std::string(" for good") : " until " + draft.when(rule.ends_at_ms);
   }
   sentence += ", by " + quoted(rule.actor) + " (rule " + rule.key + ")";
-  const std::string reason = told(rule, "reason");
+  const std::string reason = told(rule, "Reason");
   if (!reason.empty()) sentence += ": " + quoted(reason);
   draft.say(sentence + ".", {draft.cite(rule)});
 }

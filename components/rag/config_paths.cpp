@@ -16,39 +16,17 @@ constexpr std::size_t kValuesMax = 2'000;
 
 // What people call the words of paths.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kPathWords = {{
-    {"limit", "threshold"},
-    {"limits", "threshold"},
-    {"thresh", "threshold"},
-    {"cutoff", "threshold"},
-    {"blocking", "block"},
-    {"detection", "detect"},
-    {"detecting", "detect"},
-    {"beat", "heartbeat"},
-    {"beats", "heartbeat"},
-    {"iface", "interface"},
-    {"ifaces", "interface"},
-    {"nic", "interface"},
-    {"card", "interface"},
-    {"on", "enabled"},
-    {"off", "enabled"},
-    {"enable", "enabled"},
-    {"disable", "enabled"},
-    {"disabled", "enabled"},
-    {"turned", "enabled"},
-    {"whitelist", "allowlist"},
-    {"lifetime", "ttl"},
-    {"expiry", "ttl"},
-    {"duration", "ttl"},
-    {"sampling", "sample"},
-    {"sampled", "sample"},
-    {"url", "endpoint"},
-    {"maximum", "max"},
-    {"minimum", "min"},
-    {"dry-run", "dry"},
-    {"dryrun", "dry"},
-    {"report", "reports"},
-    {"rule", "rules"},
-    {"rotation", "period"},
+    {"limit", "threshold"},    {"limits", "threshold"},    {"thresh", "threshold"},
+    {"cutoff", "threshold"},   {"blocking", "block"},      {"detection", "detect"},
+    {"detecting", "detect"},   {"beat", "heartbeat"},      {"beats", "heartbeat"},
+    {"iface", "interface"},    {"ifaces", "interface"},    {"nic", "interface"},
+    {"card", "interface"},     {"on", "enabled"},          {"off", "enabled"},
+    {"enable", "enabled"},     {"disable", "enabled"},     {"disabled", "enabled"},
+    {"turned", "enabled"},     {"whitelist", "allowlist"}, {"lifetime", "ttl"},
+    {"expiry", "ttl"},         {"duration", "ttl"},        {"sampling", "sample"},
+    {"sampled", "sample"},     {"url", "endpoint"},        {"maximum", "max"},
+    {"minimum", "min"},        {"dry-run", "dry"},         {"dryrun", "dry"},
+    {"report", "reports"},     {"rule", "rules"},          {"rotation", "period"},
     {"retained", "retention"},
 }};
 
@@ -153,9 +131,8 @@ PathMatch match_path(const std::vector<Record>& values, const Words& words) {
     Scored one = score_of(value.path, said);
     if (one.score > 0 || (one.score == 0 && one.leaf_said)) scored.emplace_back(one, &value);
   }
-  std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) {
-    return a.first.score > b.first.score;
-  });
+  std::stable_sort(scored.begin(), scored.end(),
+                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
   if (scored.empty()) return match;
   const Scored& best = scored.front().first;
   match.score = best.score;
@@ -167,9 +144,8 @@ PathMatch match_path(const std::vector<Record>& values, const Words& words) {
   }
   if (!best.leaf_said) {
     // "The threshold", without more words, is the one that decides what is blocked.
-    std::stable_partition(match.values.begin(), match.values.end(), [](const Record& value) {
-      return value.path.ends_with(".block");
-    });
+    std::stable_partition(match.values.begin(), match.values.end(),
+                          [](const Record& value) { return value.path.ends_with(".block"); });
   }
   return match;
 }

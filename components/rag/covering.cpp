@@ -133,7 +133,8 @@ Result<std::optional<Record>> detection_behind(const Asked& asked, const Record&
   for (const Record& one : *found) {
     if (one.related == rule.key) return std::optional<Record>(one);
   }
-  if (!found->empty() && rule.key.starts_with("auto-")) return std::optional<Record>(found->front());
+  if (!found->empty() && rule.key.starts_with("auto-"))
+    return std::optional<Record>(found->front());
   return std::optional<Record>();
 }
 

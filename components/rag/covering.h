@@ -12,8 +12,8 @@
 namespace mlguard::rag {
 
 struct Covering {
-  std::vector<Record> live;   // newest first; allow rules before others, as allow wins
-  std::vector<Record> ended;  // newest first
+  std::vector<Record> live;        // newest first; allow rules before others, as allow wins
+  std::vector<Record> ended;       // newest first
   std::vector<Record> allowlists;  // configuration values
 };
 

@@ -38,8 +38,9 @@ std::vector<double> numbers_in(std::string_view text) {
       continue;
     }
     std::size_t end = i;
-    while (end < text.size() && (is_digit(text[end]) || (text[end] == '.' && end + 1 < text.size() &&
-                                                         is_digit(text[end + 1])))) {
+    while (end < text.size() &&
+           (is_digit(text[end]) ||
+            (text[end] == '.' && end + 1 < text.size() && is_digit(text[end + 1])))) {
       ++end;
     }
     double value = 0;
@@ -105,9 +106,8 @@ bool has_clock(const Evidence& evidence, const std::string& text, int utc_offset
 }
 
 bool has_age(const Evidence& evidence, const std::string& text, std::int64_t now_ms) {
-  return std::any_of(evidence.times.begin(), evidence.times.end(), [&](std::int64_t each) {
-    return age_text(each, now_ms) == text;
-  });
+  return std::any_of(evidence.times.begin(), evidence.times.end(),
+                     [&](std::int64_t each) { return age_text(each, now_ms) == text; });
 }
 
 // "v3", "60s": a number with a letter or a unit is the number where the whole does not stand there.

@@ -54,14 +54,17 @@ bool says_config(const Words& words) {
 bool asks_documentation(const Slots& slots) {
   const Words& words = slots.words;
   if (slots.address_said || slots.rule_said) return false;
-  if (words.starts_with({"how do i", "how do you", "how do we", "how can i", "how can we",
-                         "how to", "how should", "how would", "what is a", "what is an",
-                         "what are the steps", "explain how", "can i", "why would", "why should",
-                         "what if", "when should", "what kind", "what kinds", "where do", "where does",
-                         "where is", "where are", "should i", "how do", "how does"})) {
+  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
+                         "how can we",  "how to",     "how should",         "how would",
+                         "what is a",   "what is an", "what are the steps", "explain how",
+                         "can i",       "why would",  "why should",         "what if",
+                         "when should", "what kind",  "what kinds",         "where do",
+                         "where does",  "where is",   "where are",          "should i",
+                         "how do",      "how does"})) {
     return true;
   }
-  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said) return true;
+  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
+    return true;
   return words.any_phrase({"mean by", "does it work", "what does"}) &&
          words.any({"mean", "means", "do"}) && slots.actor.empty();
 }
@@ -83,7 +86,8 @@ Found about_address(const Slots& slots) {
   const bool many = says_rule(words) || words.any({"addresses", "hosts", "blocks"});
   if (network && many) return asks_count(words) ? Intent::rules_count : Intent::rules_list;
   if (words.any({"happened", "happen", "timeline", "story", "history", "log", "events"}) ||
-      words.any_phrase({"tell me about", "what about", "know about", "going on", "everything on"})) {
+      words.any_phrase(
+          {"tell me about", "what about", "know about", "going on", "everything on"})) {
     if (told || slots.refers_back) return Intent::timeline;
   }
   if (says_attack(words) || !slots.kind.empty()) {
@@ -100,8 +104,8 @@ Found about_address(const Slots& slots) {
 
 Found about_versions(const Slots& slots) {
   const Words& words = slots.words;
-  const bool compares = words.any({"diff", "difference", "differences", "compare", "differ",
-                                   "differs", "different", "vs"});
+  const bool compares = words.any(
+      {"diff", "difference", "differences", "compare", "differ", "differs", "different", "vs"});
   const bool component = !slots.components.empty();
   const bool since_version = slots.time && slots.time->since_version != 0;
   if (slots.versions.size() >= 2 || since_version) return Intent::config_diff;
@@ -115,7 +119,8 @@ Found about_versions(const Slots& slots) {
   if (component && last_version && says_change(words) && !says_who(words) && !says_when(words)) {
     return Intent::config_diff;
   }
-  if (versions && (component || says_config(words)) && !slots.path_said) return Intent::config_history;
+  if (versions && (component || says_config(words)) && !slots.path_said)
+    return Intent::config_history;
   if (versions && slots.path_said && !says_who(words)) return Intent::config_history;
   const bool which_version =
       words.has("version") && slots.versions.empty() && says_config(words) && !says_who(words);
@@ -126,7 +131,7 @@ Found about_versions(const Slots& slots) {
 Found about_authors(const Slots& slots) {
   const Words& words = slots.words;
   const bool acts = says_change(words) || words.any({"set", "put", "made", "rolled", "wrote",
-                                                      "turned", "switched", "enabled", "disabled"});
+                                                     "turned", "switched", "enabled", "disabled"});
   const bool subject = slots.path_said || !slots.components.empty() || says_config(words) ||
                        !slots.path.values.empty();
   if (!subject || !acts) return {};
@@ -155,11 +160,11 @@ Found about_cluster(const Slots& slots) {
 Found about_detections(const Slots& slots) {
   const Words& words = slots.words;
   const bool attacks = says_attack(words) || !slots.kind.empty();
-  const bool who = words.any({"attacker", "attackers", "offender", "offenders", "attacks", "attacking",
-                              "attacked", "sources", "source", "culprit", "culprits", "noisiest",
-                              "targets", "target", "victim", "victims"});
-  const bool most = words.any({"top", "most", "worst", "biggest", "busiest", "noisiest", "main",
-                               "frequent"});
+  const bool who = words.any({"attacker", "attackers", "offender", "offenders", "attacks",
+                              "attacking", "attacked", "sources", "source", "culprit", "culprits",
+                              "noisiest", "targets", "target", "victim", "victims"});
+  const bool most =
+      words.any({"top", "most", "worst", "biggest", "busiest", "noisiest", "main", "frequent"});
   if (words.any({"offender", "offenders", "culprit", "culprits", "attackers"})) {
     return asks_count(words) ? Intent::detections_count : Intent::top_sources;
   }
@@ -175,7 +180,8 @@ Found about_detections(const Slots& slots) {
   if (asks_count(words)) return Intent::detections_count;
   const bool latest = words.any({"last", "latest", "newest"}) ||
                       words.any_phrase({"most recent", "when was", "when did"});
-  const bool plural = words.any({"attacks", "detections", "alerts", "threats", "incidents", "scans"});
+  const bool plural =
+      words.any({"attacks", "detections", "alerts", "threats", "incidents", "scans"});
   const bool one = !plural || words.any_phrase({"when was", "when did"});
   if (latest && one) return Intent::latest_attack;
   return Intent::detections_list;
@@ -213,13 +219,15 @@ Found about_changes(const Slots& slots) {
 
 Found about_health(const Slots& slots) {
   const Words& words = slots.words;
-  const bool state = words.any({"healthy", "health", "alive", "running", "ok", "okay", "fine",
-                                "status", "dead", "late", "stale", "broken", "offline", "online",
-                                "degraded", "wrong", "unhealthy", "crashed", "reachable", "beating",
-                                "responding", "ill", "sick", "problem", "problems", "trouble",
-                                "doing", "missing", "silent", "issue", "issues"}) ||
-                     words.any_phrase({"is up", "up and", "are up", "is down", "down", "all good",
-                                       "all green", "still up", "under control"});
+  const bool state =
+      words.any({"healthy",   "health",  "alive",      "running", "ok",        "okay",
+                 "fine",      "status",  "dead",       "late",    "stale",     "broken",
+                 "offline",   "online",  "degraded",   "wrong",   "unhealthy", "crashed",
+                 "reachable", "beating", "responding", "ill",     "sick",      "problem",
+                 "problems",  "trouble", "doing",      "missing", "silent",    "issue",
+                 "issues"}) ||
+      words.any_phrase({"is up", "up and", "are up", "is down", "down", "all good", "all green",
+                        "still up", "under control"});
   const bool facts = words.any({"version", "address", "heartbeat", "seen", "uptime", "running",
                                 "registered", "host", "beat", "installed", "counters"}) ||
                      words.any_phrase({"where is", "where does", "last heard", "heard from"});
@@ -240,11 +248,13 @@ Found about_health(const Slots& slots) {
     }
     return {};
   }
-  const bool whole = words.any({"everything", "system", "overall", "all", "things", "cluster", "site"});
+  const bool whole =
+      words.any({"everything", "system", "overall", "all", "things", "cluster", "site"});
   if (bad && !words.phrase("everything ok")) return Intent::unhealthy;
   const bool which = words.any({"which", "who", "list", "any", "components", "component"});
   if (which && state && !whole) return Intent::unhealthy;
-  if (words.any_phrase({"how are we", "how are things", "how is it going", "what is up", "sitrep"}) ||
+  if (words.any_phrase(
+          {"how are we", "how are things", "how is it going", "what is up", "sitrep"}) ||
       words.any({"sitrep", "overview", "summary"})) {
     return Intent::status_overall;
   }
@@ -299,8 +309,8 @@ Found about_people(const Slots& slots) {
                ? Found{}
                : Found{Intent::audit_refused};
   }
-  const bool acts = words.any({"do", "done", "did", "doing", "actions", "activity", "changes",
-                               "change", "changed", "up"});
+  const bool acts = words.any(
+      {"do", "done", "did", "doing", "actions", "activity", "changes", "change", "changed", "up"});
   if (!slots.actor.empty() && acts && !says_who(words) && !slots.path_said) {
     return Intent::actor_actions;
   }
@@ -310,10 +320,10 @@ Found about_people(const Slots& slots) {
 Found about_components(const Slots& slots) {
   const Words& words = slots.words;
   const bool all = words.any({"components", "agents", "component"}) ||
-                   (slots.components.size() >= 1 && words.any({"sensors", "sniffers", "firewalls",
-                                                               "detectors", "many"}));
-  const bool asks = words.any({"list", "which", "what", "show", "all", "registered", "many", "have",
-                               "there", "connected"});
+                   (slots.components.size() >= 1 &&
+                    words.any({"sensors", "sniffers", "firewalls", "detectors", "many"}));
+  const bool asks = words.any(
+      {"list", "which", "what", "show", "all", "registered", "many", "have", "there", "connected"});
   return all && asks && !says_config(words) ? Found{Intent::components_list} : Found{};
 }
 
@@ -321,12 +331,12 @@ Found about_components(const Slots& slots) {
 
 const char* to_string(Intent intent) {
   constexpr std::array<const char*, 28> kNames = {
-      "status_overall",  "unhealthy",     "component_health", "components_list", "config_value",
-      "config_author",   "config_history", "config_diff",     "why_blocked",     "is_blocked",
-      "block_end",       "who_blocked",   "timeline",         "rules_list",      "rules_count",
-      "changes_since",   "top_sources",   "detections_list",  "detections_count", "latest_attack",
-      "model_info",      "audit_refused", "actor_actions",    "cluster_changes", "help",
-      "propose",         "act_refused",   "passages"};
+      "status_overall", "unhealthy",      "component_health", "components_list",  "config_value",
+      "config_author",  "config_history", "config_diff",      "why_blocked",      "is_blocked",
+      "block_end",      "who_blocked",    "timeline",         "rules_list",       "rules_count",
+      "changes_since",  "top_sources",    "detections_list",  "detections_count", "latest_attack",
+      "model_info",     "audit_refused",  "actor_actions",    "cluster_changes",  "help",
+      "propose",        "act_refused",    "passages"};
   return kNames[static_cast<std::size_t>(intent)];
 }
 
@@ -337,10 +347,9 @@ Intent recognise(const Slots& slots) {
   }
   if (asks_documentation(slots)) return Intent::passages;
   // The narrower before the wider: each takes only what it is sure of.
-  for (const auto about :
-       {about_address, about_people, about_model, about_versions, about_authors, about_cluster,
-        about_detections, about_changes, about_components, about_health, about_rules,
-        about_config}) {
+  for (const auto about : {about_address, about_people, about_model, about_versions, about_authors,
+                           about_cluster, about_detections, about_changes, about_components,
+                           about_health, about_rules, about_config}) {
     if (const auto found = about(slots)) return *found;
   }
   return Intent::passages;

@@ -69,10 +69,10 @@ void read_components(const std::vector<std::string>& names, Slots& slots) {
 
 bool is_rule_id(const Index& index, const std::string& word) {
   constexpr std::size_t kIdCharsMin = 4;
-  const bool has_digit = std::any_of(word.begin(), word.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
-  if (word.size() < kIdCharsMin || (!has_digit && word.find('-') == std::string::npos)) return false;
+  const bool has_digit =
+      std::any_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (word.size() < kIdCharsMin || (!has_digit && word.find('-') == std::string::npos))
+    return false;
   Filter filter;
   filter.tables = {Table::rule};
   filter.key = word;
@@ -212,8 +212,8 @@ std::string address_in(const std::string& word) {
 
 Result<Slots> read_question(const wire::Question& question, const Index& index) {
   Slots slots;
-  slots.words = normalise(std::string_view(question.text).substr(0, 4 * wire::kQuestionCharsMax),
-                          spelling());
+  slots.words =
+      normalise(std::string_view(question.text).substr(0, 4 * wire::kQuestionCharsMax), spelling());
   slots.untimed = slots.words;
   slots.time = find_time_phrase(slots.words, question.asked_at_ms, question.utc_offset_min);
   if (slots.time) slots.untimed.erase(slots.time->begin, slots.time->end);
@@ -227,9 +227,9 @@ Result<Slots> read_question(const wire::Question& question, const Index& index) 
   if (!values.ok()) return values.error();
   std::vector<Record> meant;
   for (const Record& value : *values) {
-    const bool wanted = slots.components.empty() ||
-                        std::find(slots.components.begin(), slots.components.end(),
-                                  value.component) != slots.components.end();
+    const bool wanted =
+        slots.components.empty() || std::find(slots.components.begin(), slots.components.end(),
+                                              value.component) != slots.components.end();
     if (wanted) meant.push_back(value);
   }
   slots.path = match_path(meant, slots.untimed);

@@ -19,8 +19,8 @@
 namespace mlguard::rag {
 
 struct Slots {
-  Words words;     // all of them
-  Words untimed;   // without those of the time
+  Words words;    // all of them
+  Words untimed;  // without those of the time
   std::optional<TimePhrase> time;
   std::vector<std::string> components;  // as they are called in the index, in the order said
   bool component_said = false;          // false: it is the last answer's

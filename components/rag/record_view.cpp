@@ -21,7 +21,28 @@ std::string line_of(const std::string& text, std::string_view name) {
   return {};
 }
 
+std::string between(const std::string& text, std::string_view begin, std::string_view end) {
+  const std::size_t at = text.find(begin);
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + begin.size();
+  const std::size_t to = text.find(end, from);
+  return to == std::string::npos ? text.substr(from) : text.substr(from, to - from);
+}
+
 }  // namespace
+
+std::string comment_of(const Record& version) { return between(version.text, " Comment: ", "\n"); }
+
+std::string audit_detail(const Record& audit) { return between(audit.text, "\n", "\n"); }
+
+std::string component_version(const Record& component) {
+  const std::string rest = between(component.text, ", version ", ". It registered");
+  return rest.substr(0, rest.find(", at "));
+}
+
+std::string component_address(const Record& component) {
+  return between(component.text, ", at ", ". It registered");
+}
 
 std::string told(const Record& record, std::string_view name) {
   const auto detail = nlohmann::json::parse(record.detail, nullptr, false);
@@ -70,7 +91,7 @@ std::string plural(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-std::string number_text(double value) {
+std::string figure_text(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.6g", value);
   return text.data();

@@ -16,6 +16,13 @@ std::string told(const Record& record, std::string_view name);
 // Numbers and lists of `detail` as JSON text; empty: none.
 std::string detail_json_at(const Record& record, std::string_view name);
 
+// What records_of_*.cpp put into sentences: a version's comment, what an audit record tells, the
+// software version and address of a component.
+std::string comment_of(const Record& version);
+std::string audit_detail(const Record& audit);
+std::string component_version(const Record& component);
+std::string component_address(const Record& component);
+
 // The first in the filter's order.
 base::Result<std::optional<Record>> newest(const Index& index, Filter filter);
 
@@ -26,7 +33,7 @@ std::string verdict_of(const Record& rule);
 std::string short_network(const std::string& network);
 std::string plural(std::uint64_t count, const std::string& noun);
 // "0.9" of 0.9.
-std::string number_text(double value);
+std::string figure_text(double value);
 
 // The question's time as part of a filter, and said: " since 2026-11-25 00:00 UTC", or "".
 void put_time(const Slots& slots, Filter& filter);

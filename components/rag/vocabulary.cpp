@@ -148,9 +148,11 @@ constexpr std::array<std::string_view, 40> kSynonyms = {
     "merge conflict conflicts divergence"};
 
 constexpr std::string_view kStopWords =
-    " a an the is are was were be been being am do does did done doing have has had having i you he "
+    " a an the is are was were be been being am do does did done doing have has had having i you "
+    "he "
     "she it we they me him her us them my your his its our their this that these those what which "
-    "who whom whose when where why how can could will would shall should may might must to of in on "
+    "who whom whose when where why how can could will would shall should may might must to of in "
+    "on "
     "at by for from with without about into over under and or not no nor but if then than so as "
     "there here please tell show give me any some all every much many more most very just now up "
     "down out off again also only get got go going let know need want like find look see say said "
@@ -159,13 +161,15 @@ constexpr std::string_view kStopWords =
 
 // Plain words of English that look like mistakes in ours.
 constexpr std::string_view kPlainWords =
-    " weather whether there their these those where while which white right might light night world "
+    " weather whether there their these those where while which white right might light night "
+    "world "
     "work works working word words could would should count county match watch catch patch coach "
     "team teams steam stream news best better bitter rest rust test tests text next nest past part "
     "parts port ports party fast last least cast case cases base phase place places plane planes "
     "price prices prime minister president capital city country football soccer game games name "
     "names same came come home some time times type types made make makes take takes talk talks "
-    "tell tells told hold holds cold gold food good wood blood floor door doors poor pool cool tool "
+    "tell tells told hold holds cold gold food good wood blood floor door doors poor pool cool "
+    "tool "
     "tools look looks book books cook joke jokes recipe pizza coffee music movie movies song songs "
     "stock stocks market bitcoin euro dollar money much many most must just best write read road "
     "load loads loaded lead leads leave leaves live lives love lost list lose loses close closed "
@@ -173,7 +177,8 @@ constexpr std::string_view kPlainWords =
     "mother father number numbers under over even event events every ever never seven clever "
     "between because before behind below above about again against along among around away back "
     "bring brought buy call called came cannot carry change changes clear clean cloud color "
-    "first five four from full further gave give given going gone great group grew have having hear "
+    "first five four from full further gave give given going gone great group grew have having "
+    "hear "
     "heard help here high himself hour hours house human idea important inside into keep kept kind "
     "kinds large learn left less level life line lines little local long made mean means meant "
     "mind moment month months morning move moved need needs needed noon note nothing often once "
@@ -218,11 +223,15 @@ std::string longest_at(const std::array<Pair, N>& table, const Words& words, std
 constexpr std::string_view kDomainWords =
     " status health healthy unhealthy problem problems version versions history config configs "
     "settings rule rules component components agent agents detection detections alert alerts "
-    "incident incidents attack attacks attacker attackers offender offenders threat threats blocked "
-    "block blocks blocking unblocked unblock allow allowed allowlist whitelist threshold thresholds "
-    "heartbeat heartbeats interval expire expires expired expiring operator operators leader member "
+    "incident incidents attack attacks attacker attackers offender offenders threat threats "
+    "blocked "
+    "block blocks blocking unblocked unblock allow allowed allowlist whitelist threshold "
+    "thresholds "
+    "heartbeat heartbeats interval expire expires expired expiring operator operators leader "
+    "member "
     "members quorum election failover replication replicated revision revisions snapshot snapshots "
-    "backup restore rollback token tokens enrol enroll audit refused denied rejected refusals model "
+    "backup restore rollback token tokens enrol enroll audit refused denied rejected refusals "
+    "model "
     "models score scores address addresses network networks prefix packet packets flow flows "
     "interface interfaces nftables xdp ebpf sqlite segment segments sealed encryption handshake "
     "session sessions drift repair repaired migration install upgrade uninstall lab forged spoofed "
@@ -281,9 +290,7 @@ bool is_stop_word(std::string_view word) {
   return kStopWords.find(" " + std::string(word) + " ") != std::string_view::npos;
 }
 
-bool is_domain_word(std::string_view word) {
-  return domain_words().contains(stem(word));
-}
+bool is_domain_word(std::string_view word) { return domain_words().contains(stem(word)); }
 
 std::vector<std::string> synonyms(std::string_view word) {
   const std::string wanted = stem(word);

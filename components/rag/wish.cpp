@@ -15,29 +15,33 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, N>& wor
 }
 
 constexpr std::array<std::string_view, 27> kQuestionWords = {
-    "why",  "who",  "what", "when", "which", "where", "how",  "is",   "are",
-    "was",  "were", "did",  "does", "has",   "have",  "list", "show", "tell",
-    "give", "any",  "can",  "should", "explain", "find", "count", "whose", "will"};
+    "why",  "who",  "what", "when",   "which",   "where", "how",   "is",    "are",
+    "was",  "were", "did",  "does",   "has",     "have",  "list",  "show",  "tell",
+    "give", "any",  "can",  "should", "explain", "find",  "count", "whose", "will"};
 
 // What is never proposed, as first words of an order.
 constexpr std::array<std::string_view, 47> kRefusedVerbs = {
-    "delete",   "remove",  "shut",     "shutdown", "stop",     "kill",    "restart", "reboot",
-    "run",      "exec",    "execute",  "wipe",     "erase",    "clear",   "flush",   "purge",
-    "destroy",  "push",    "deploy",   "upgrade",  "install",  "uninstall", "revoke", "rotate",
-    "transfer", "create",  "add",      "drop",     "format",   "reset",   "promote", "demote",
-    "ignore",   "sudo",    "rm",       "curl",     "ml-guard", "poweroff", "halt",   "truncate",
-    "disconnect", "evict", "unregister", "enroll", "enrol",    "forget",  "edit"};
+    "delete",     "remove",   "shut",     "shutdown", "stop",     "kill",       "restart",
+    "reboot",     "run",      "exec",     "execute",  "wipe",     "erase",      "clear",
+    "flush",      "purge",    "destroy",  "push",     "deploy",   "upgrade",    "install",
+    "uninstall",  "revoke",   "rotate",   "transfer", "create",   "add",        "drop",
+    "format",     "reset",    "promote",  "demote",   "ignore",   "sudo",       "rm",
+    "curl",       "ml-guard", "poweroff", "halt",     "truncate", "disconnect", "evict",
+    "unregister", "enroll",   "enrol",    "forget",   "edit"};
 
-constexpr std::array<std::string_view, 11> kPointing = {"it",  "that", "this", "him",  "them", "her",
-                                                        "everything", "all", "everyone", "everybody",
-                                                        "the"};
+constexpr std::array<std::string_view, 11> kPointing = {
+    "it",         "that", "this",     "him",       "them", "her",
+    "everything", "all",  "everyone", "everybody", "the"};
 
 // How many polite words stand in front.
 std::size_t polite_words(const Words& words) {
   constexpr std::array<std::string_view, 24> kPolite = {
-      "please", "can you", "could you", "would you", "will you", "i want to", "i want you to",
-      "i would like to", "let us", "go ahead and", "now", "ok", "okay", "then", "just", "and",
-      "we should", "we need to", "you should", "i need to", "i need you to", "yes", "hey", "also"};
+      "please",        "can you",      "could you",     "would you",
+      "will you",      "i want to",    "i want you to", "i would like to",
+      "let us",        "go ahead and", "now",           "ok",
+      "okay",          "then",         "just",          "and",
+      "we should",     "we need to",   "you should",    "i need to",
+      "i need you to", "yes",          "hey",           "also"};
   std::size_t place = 0;
   bool more = true;
   while (more && place < words.size()) {
@@ -105,16 +109,17 @@ std::optional<Wish> network_wish(const Slots& slots, std::size_t at) {
   const std::string& verb = words.at(at);
   const bool block = verb == "block" || verb == "ban" || verb == "blacklist" || verb == "drop" ||
                      verb == "blocklist" || verb == "deny";
-  const bool unblock = verb == "unblock" || verb == "unban" || verb == "release" || verb == "unblacklist";
-  const bool allow = verb == "allow" || verb == "whitelist" || verb == "allowlist" || verb == "trust" ||
-                     verb == "permit" || verb == "let";
+  const bool unblock =
+      verb == "unblock" || verb == "unban" || verb == "release" || verb == "unblacklist";
+  const bool allow = verb == "allow" || verb == "whitelist" || verb == "allowlist" ||
+                     verb == "trust" || verb == "permit" || verb == "let";
   const bool never_block = verb == "never" && words.at(at + 1) == "block";
-  const bool stop_blocking =
-      (verb == "stop" || verb == "quit") && (words.at(at + 1) == "blocking" ||
-                                             words.at(at + 1) == "dropping");
+  const bool stop_blocking = (verb == "stop" || verb == "quit") &&
+                             (words.at(at + 1) == "blocking" || words.at(at + 1) == "dropping");
   const bool removes = verb == "remove" || verb == "delete" || verb == "lift" || verb == "undo" ||
                        verb == "cancel" || verb == "drop";
-  const bool about_rule = words.any({"rule", "block", "ban", "allowlist", "whitelist", "blocklist"});
+  const bool about_rule =
+      words.any({"rule", "block", "ban", "allowlist", "whitelist", "blocklist"});
   const bool adds = verb == "add" || verb == "put" || verb == "create" || verb == "make";
   const bool has_target = !slots.address.empty() || !slots.rule_id.empty();
   if (!has_target || is_everything(words)) {
@@ -151,8 +156,8 @@ std::optional<Wish> value_wish(const Slots& slots, std::size_t at) {
   const bool down = verb == "lower" || verb == "decrease" || verb == "reduce";
   const bool sets = verb == "set" || verb == "change" || verb == "make" || verb == "adjust" ||
                     verb == "put" || verb == "update" || verb == "turn" || verb == "switch";
-  const bool enables = verb == "enable" || verb == "disable" || verb == "activate" ||
-                       verb == "deactivate";
+  const bool enables =
+      verb == "enable" || verb == "disable" || verb == "activate" || verb == "deactivate";
   if (!up && !down && !sets && !enables) return std::nullopt;
   const bool has_path = !slots.path.values.empty();
   Wish wish = plain_wish(WishKind::set_value, slots, at);
@@ -183,11 +188,13 @@ std::optional<Wish> model_wish(const Slots& slots, std::size_t at) {
   const Words& words = slots.words;
   const std::string& verb = words.at(at);
   const bool uses = verb == "activate" || verb == "use" ||
-                    (verb == "switch" && words.has("model")) || (verb == "load" && words.has("model"));
+                    (verb == "switch" && words.has("model")) ||
+                    (verb == "load" && words.has("model"));
   const bool named = words.has("model") || verb == "activate";
   if (!uses || !named || slots.path.score >= 3) return std::nullopt;
   Wish wish = plain_wish(WishKind::activate_model, slots, at);
-  const bool is_name_after = words.at(words.size() - 1) != "model" && words.at(words.size() - 1) != verb;
+  const bool is_name_after =
+      words.at(words.size() - 1) != "model" && words.at(words.size() - 1) != verb;
   wish.model = is_name_after ? words.at(words.size() - 1) : words.at(words.size() - 2);
   return wish.model.empty() || wish.model == verb || wish.model == "the" ? std::nullopt
                                                                          : std::optional(wish);
@@ -212,12 +219,12 @@ std::optional<Wish> read_wish(const Slots& slots) {
   }
   // "10.0.0.9 looks bad, block it": an order may stand at the end; a noun has an article before it.
   constexpr std::array<std::string_view, 16> kBeforeNouns = {
-      "the", "a",  "an",  "of",  "to", "is", "was", "last", "latest", "this", "detector", "for",
-      "on",  "in", "not", "be"};
+      "the",    "a",    "an",       "of",  "to", "is", "was", "last",
+      "latest", "this", "detector", "for", "on", "in", "not", "be"};
   for (std::size_t i = first + 1; i + 1 < words.size(); ++i) {
     if (is_one_of(words.at(i - 1), kBeforeNouns)) continue;
-    const bool points = is_one_of(words.at(i + 1), kPointing) ||
-                        !address_in(words.at(i + 1)).empty();
+    const bool points =
+        is_one_of(words.at(i + 1), kPointing) || !address_in(words.at(i + 1)).empty();
     if (!points) continue;
     if (auto wish = wish_at(slots, i)) return wish;
   }
