@@ -29,7 +29,7 @@ std::string decided(const Asked& asked, const Record& rule) {
 void say_reason(Draft& draft, const Record& rule) {
   const std::string reason = told(rule, "Reason");
   if (!reason.empty())
-    draft.say("The reason given: \"" + quoted(reason) + "\".", {draft.cite(rule)});
+    draft.say("The reason given: \"" + one_line(reason) + "\".", {draft.cite(rule)});
 }
 
 Status say_detection(const Asked& asked, Draft& draft, const Record& rule) {
@@ -60,13 +60,13 @@ Status say_in_force(const Asked& asked, Draft& draft, const Record& rule) {
 
 void say_rule(const Asked& asked, Draft& draft, const Record& rule) {
   draft.say(decided(asked, rule) + " is " + verdict_of(rule) + " " + until_text(draft, rule) +
-                ", by the rule " + rule.key + " of " + quoted(rule.actor) + ", made " +
+                ", by the rule " + rule.key + " of " + one_line(rule.actor) + ", made " +
                 draft.when(rule.at_ms) + ".",
             {draft.cite(rule)});
 }
 
 std::string removed_by(const Record& rule) {
-  return rule.related.empty() ? std::string() : ", removed by " + quoted(rule.related);
+  return rule.related.empty() ? std::string() : ", removed by " + one_line(rule.related);
 }
 
 // Not covered by any rule: said exactly, with the last rule and why the last detection blocked
@@ -83,7 +83,7 @@ Status say_not_blocked(const Asked& asked, Draft& draft, const Covering& coverin
   draft.say(none, {count});
   if (!covering.ended.empty()) {
     const Record& last = covering.ended.front();
-    draft.say("The last rule, " + last.key + " of " + quoted(last.actor) + ", ended " +
+    draft.say("The last rule, " + last.key + " of " + one_line(last.actor) + ", ended " +
                   draft.when(last.ends_at_ms) + removed_by(last) + ".",
               {draft.cite(last)});
   }
@@ -125,7 +125,7 @@ Status say_is_blocked(const Asked& asked, Draft& draft, const Covering& covering
   const bool blocked = rule.value != "allow";
   draft.say(std::string(blocked ? "Yes: " : "No: ") + decided(asked, rule) + " is " +
                 verdict_of(rule) + " " + until_text(draft, rule) + ", by the rule " + rule.key +
-                " of " + quoted(rule.actor) + ".",
+                " of " + one_line(rule.actor) + ".",
             {draft.cite(rule)});
   say_reason(draft, rule);
   if (blocked) return say_in_force(asked, draft, rule);
@@ -162,7 +162,7 @@ Status say_removal(const Asked& asked, Draft& draft, const Record& rule) {
     if (!names || one.kind == "rules.put") continue;
     draft.say("The rule " + rule.key + " was " +
                   (one.kind == "rules.expire" ? std::string("ended by its expiry")
-                                              : "removed by " + quoted(one.actor)) +
+                                              : "removed by " + one_line(one.actor)) +
                   ", " + draft.when(one.at_ms) + ".",
               {draft.cite(one)});
     return {};
@@ -191,7 +191,7 @@ Status say_who(const Asked& asked, Draft& draft, const Covering& covering) {
     if (!said.ok()) return said;
   }
   const Record& rule = rules.front();
-  draft.say(quoted(rule.actor) + " made the rule " + rule.key + " for " +
+  draft.say(one_line(rule.actor) + " made the rule " + rule.key + " for " +
                 short_network(rule.address) + ", " + draft.when(rule.at_ms) + ".",
             {draft.cite(rule)});
   say_reason(draft, rule);

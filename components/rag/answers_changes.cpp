@@ -36,13 +36,13 @@ std::string event_text(const Draft& draft, const Record& one) {
   switch (one.table) {
     case Table::config_version: {
       std::string text =
-          one.component + " version " + std::to_string(one.version) + " by " + quoted(one.actor);
+          one.component + " version " + std::to_string(one.version) + " by " + one_line(one.actor);
       const std::string comment = comment_of(one);
-      if (!comment.empty()) text += " (\"" + quoted(comment) + "\")";
+      if (!comment.empty()) text += " (\"" + one_line(comment) + "\")";
       return text + ", " + draft.when(one.at_ms);
     }
     case Table::rule:
-      return short_network(one.address) + " " + verdict_of(one) + " by " + quoted(one.actor) +
+      return short_network(one.address) + " " + verdict_of(one) + " by " + one_line(one.actor) +
              " (rule " + one.key + "), " + draft.when(one.at_ms);
     case Table::detection: {
       std::string text = attack_name(one.kind) + " from " + one.address;
@@ -54,12 +54,12 @@ std::string event_text(const Draft& draft, const Record& one) {
              draft.when(one.at_ms);
     case Table::audit: {
       const std::string what = audit_detail(one);
-      std::string text = quoted(one.actor) + ": " + one.kind;
-      if (!one.path.empty()) text += " " + quoted(one.path);
-      if (!what.empty()) text += " (" + quoted(what) + ")";
+      std::string text = one_line(one.actor) + ": " + one.kind;
+      if (!one.path.empty()) text += " " + one_line(one.path);
+      if (!what.empty()) text += " (" + one_line(what) + ")";
       return text + ", " + draft.when(one.at_ms);
     }
-    default: return quoted(one.title) + ", " + draft.when(one.at_ms);
+    default: return one_line(one.title) + ", " + draft.when(one.at_ms);
   }
 }
 
@@ -189,7 +189,7 @@ Status answer_changes(const Asked& asked, Draft& draft) {
   if (total > 0) return {};
   std::string of;
   if (!asked.slots.components.empty()) of = " of " + asked.slots.component();
-  if (!asked.slots.actor.empty()) of = " by " + quoted(asked.slots.actor);
+  if (!asked.slots.actor.empty()) of = " by " + one_line(asked.slots.actor);
   say_none(draft, "changes", "Nothing changed" + of + span_of(asked, draft) + ".");
   return {};
 }

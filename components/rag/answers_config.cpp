@@ -36,10 +36,11 @@ Result<std::optional<Record>> version_at(const Index& index, const std::string& 
 
 // "set by alice 2026-… (3 h ago): night shift".
 std::string authorship(const Draft& draft, const Record& version) {
-  std::string text = "by " + (version.actor.empty() ? "an unknown author" : quoted(version.actor)) +
+  std::string text = "by " +
+                     (version.actor.empty() ? "an unknown author" : one_line(version.actor)) +
                      ", " + draft.when(version.at_ms);
   const std::string comment = comment_of(version);
-  if (!comment.empty()) text += ": \"" + quoted(comment) + "\"";
+  if (!comment.empty()) text += ": \"" + one_line(comment) + "\"";
   return text;
 }
 
@@ -83,10 +84,10 @@ Status say_author(const Asked& asked, Draft& draft, const Record& value) {
   Cited cited = {draft.cite(*set)};
   if (*version) cited.push_back(draft.cite(**version));
   if (old != nullptr) cited.push_back(draft.cite(*old));
-  std::string sentence = value.path + " of " + value.component + " is " + quoted(set->value) +
+  std::string sentence = value.path + " of " + value.component + " is " + one_line(set->value) +
                          " since version " + std::to_string(set->version);
   if (*version) sentence += ", set " + authorship(draft, **version);
-  if (old != nullptr) sentence += "; before it was " + quoted(old->value);
+  if (old != nullptr) sentence += "; before it was " + one_line(old->value);
   draft.say(sentence + ".", cited);
   return {};
 }
@@ -95,8 +96,8 @@ Status say_author(const Asked& asked, Draft& draft, const Record& value) {
 Status say_value(const Asked& asked, Draft& draft, const Record& value, std::int64_t at_ms) {
   const bool past = asked.slots.time.has_value() || !asked.slots.versions.empty();
   std::string sentence = value.path + " of " + value.component + (past ? " was " : " is ") +
-                         quoted(value.value) + " in version " + std::to_string(value.version);
-  if (!past) sentence = value.path + " of " + value.component + " is " + quoted(value.value);
+                         one_line(value.value) + " in version " + std::to_string(value.version);
+  if (!past) sentence = value.path + " of " + value.component + " is " + one_line(value.value);
   Cited cited = {draft.cite(value)};
   if (!past) {
     const auto history = history_of(asked.index, value);
@@ -182,7 +183,7 @@ Status say_document(const Asked& asked, Draft& draft, const std::string& compone
   }
   for (std::size_t i = 0; i < values->size() && i < kValuesSaid; ++i) {
     const Record& value = (*values)[i];
-    draft.say(value.path + " = " + quoted(value.value), {draft.cite(value)});
+    draft.say(value.path + " = " + one_line(value.value), {draft.cite(value)});
   }
   if (values->size() > kValuesSaid && *version) {
     draft.say("All of it: ml-guard config get " + component, {draft.cite(**version)});

@@ -26,9 +26,9 @@ Result<std::vector<Record>> versions_of(const Index& index, const std::string& c
 }
 
 std::string put_by(const Draft& draft, const Record& version) {
-  std::string text = "put by " + quoted(version.actor) + ", " + draft.when(version.at_ms);
+  std::string text = "put by " + one_line(version.actor) + ", " + draft.when(version.at_ms);
   const std::string comment = comment_of(version);
-  if (!comment.empty()) text += ": \"" + quoted(comment) + "\"";
+  if (!comment.empty()) text += ": \"" + one_line(comment) + "\"";
   return text;
 }
 
@@ -70,15 +70,15 @@ std::size_t say_differences(Draft& draft, const Values& old_values, const Values
   for (const auto& [path, value] : new_values) {
     const auto old = old_values.find(path);
     if (old == old_values.end()) {
-      say(path + " is new: " + quoted(value.value) + ".", {draft.cite(value)});
+      say(path + " is new: " + one_line(value.value) + ".", {draft.cite(value)});
     } else if (old->second.value != value.value) {
-      say(path + " went from " + quoted(old->second.value) + " to " + quoted(value.value) + ".",
+      say(path + " went from " + one_line(old->second.value) + " to " + one_line(value.value) + ".",
           {draft.cite(old->second), draft.cite(value)});
     }
   }
   for (const auto& [path, value] : old_values) {
     if (!new_values.contains(path)) {
-      say(path + " is gone; it was " + quoted(value.value) + ".", {draft.cite(value)});
+      say(path + " is gone; it was " + one_line(value.value) + ".", {draft.cite(value)});
     }
   }
   return said;

@@ -92,7 +92,7 @@ void say_state(Draft& draft, const Known& known) {
   if (!known.good && known.change && known.change->value == known.health) {
     sentence += " since " + draft.when(known.change->at_ms);
   }
-  if (!known.problem.empty()) sentence += ": " + quoted(known.problem);
+  if (!known.problem.empty()) sentence += ": " + one_line(known.problem);
   draft.say(sentence + ".", cite_known(draft, known));
   if (!known.good && known.now && known.now->at_ms != 0) {
     draft.say("Its last heartbeat came " + draft.when(known.now->at_ms) + ".",
@@ -144,11 +144,11 @@ Status say_components(const Asked& asked, Draft& draft) {
     const std::string version = one.registered ? component_version(*one.registered) : "";
     const std::string address = one.registered ? component_address(*one.registered) : "";
     if (!address.empty()) {
-      sentence += ", at " + quoted(address);
+      sentence += ", at " + one_line(address);
       cited.push_back(draft.cite(*one.registered));
     }
     if (!version.empty()) {
-      sentence += ", version " + quoted(version);
+      sentence += ", version " + one_line(version);
       cited.push_back(draft.cite(*one.registered));
     }
     draft.say(sentence + ".", cited);
@@ -162,9 +162,9 @@ void say_registration(Draft& draft, const Known& known) {
   const std::size_t cited = draft.cite(record);
   const std::string version = component_version(record);
   std::string sentence;
-  if (!version.empty()) sentence += "It runs version " + quoted(version);
+  if (!version.empty()) sentence += "It runs version " + one_line(version);
   const std::string address = component_address(record);
-  if (!address.empty()) sentence += (sentence.empty() ? "It runs at " : " at ") + quoted(address);
+  if (!address.empty()) sentence += (sentence.empty() ? "It runs at " : " at ") + one_line(address);
   if (record.at_ms != 0) {
     sentence +=
         (sentence.empty() ? "It is registered since " : ", registered ") + draft.when(record.at_ms);

@@ -12,10 +12,10 @@ using base::Status;
 constexpr std::size_t kRecordsSaid = 12;
 
 std::string act_text(const Draft& draft, const Record& one) {
-  std::string text = quoted(one.actor) + ": " + quoted(one.kind);
-  if (!one.path.empty()) text += " " + quoted(one.path);
+  std::string text = one_line(one.actor) + ": " + one_line(one.kind);
+  if (!one.path.empty()) text += " " + one_line(one.path);
   const std::string what = audit_detail(one);
-  if (!what.empty()) text += " (" + quoted(what) + ")";
+  if (!what.empty()) text += " (" + one_line(what) + ")";
   return text + ", " + draft.when(one.at_ms);
 }
 
@@ -42,7 +42,7 @@ Status say_refused(const Asked& asked, Draft& draft) {
   filter.tables = {Table::audit};
   filter.kind_prefix = "refused";
   filter.actor = asked.slots.actor.empty() ? asked.slots.component() : asked.slots.actor;
-  const std::string of = filter.actor.empty() ? "" : " of " + quoted(filter.actor);
+  const std::string of = filter.actor.empty() ? "" : " of " + one_line(filter.actor);
   return say_acts(asked, draft, filter, "refused requests" + of,
                   "No request" + of + " was refused");
 }
@@ -51,7 +51,7 @@ Status say_actor(const Asked& asked, Draft& draft) {
   Filter filter;
   filter.tables = {Table::audit};
   filter.actor = asked.slots.actor;
-  const std::string name = quoted(asked.slots.actor);
+  const std::string name = one_line(asked.slots.actor);
   return say_acts(asked, draft, filter, "acts of " + name, name + " did nothing that was recorded");
 }
 
@@ -86,7 +86,7 @@ Status say_cluster(const Asked& asked, Draft& draft) {
     return {};
   }
   for (const Record& one : *found) {
-    draft.say(quoted(one.title) + ", " + draft.when(one.at_ms) + ".", {draft.cite(one)});
+    draft.say(one_line(one.title) + ", " + draft.when(one.at_ms) + ".", {draft.cite(one)});
   }
   draft.say("Who leads now: ml-guard leader", {draft.cite(found->front())});
   return {};
@@ -118,15 +118,16 @@ Status answer_model(const Asked& asked, Draft& draft) {
     const std::string layers = told(**now, "layers");
     if (!model.empty() || !layers.empty()) {
       std::string sentence = detector + " judges with";
-      if (!model.empty()) sentence += " the model " + quoted(model);
-      if (!layers.empty()) sentence += std::string(model.empty() ? "" : ";") + " " + quoted(layers);
+      if (!model.empty()) sentence += " the model " + one_line(model);
+      if (!layers.empty())
+        sentence += std::string(model.empty() ? "" : ";") + " " + one_line(layers);
       draft.say(sentence + ".", {draft.cite(**now)});
       said = true;
     }
   }
   for (const Record& value : *values) {
     if (!value.path.starts_with("model.") || value.value == "\"\"") continue;
-    draft.say(value.path + " of " + detector + " is " + quoted(value.value) + ".",
+    draft.say(value.path + " of " + detector + " is " + one_line(value.value) + ".",
               {draft.cite(value)});
     said = true;
   }

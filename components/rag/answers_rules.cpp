@@ -85,14 +85,14 @@ void say_rule_line(Draft& draft, const Record& rule) {
   if (!is_live(rule, draft.now_ms())) {
     sentence = short_network(rule.address) + " was " + verdict_of(rule) + " until " +
                draft.when(rule.ends_at_ms);
-    if (!rule.related.empty()) sentence += ", removed by " + quoted(rule.related);
+    if (!rule.related.empty()) sentence += ", removed by " + one_line(rule.related);
   } else {
     sentence +=
         rule.ends_at_ms == 0 ? std::string(" for good") : " until " + draft.when(rule.ends_at_ms);
   }
-  sentence += ", by " + quoted(rule.actor) + " (rule " + rule.key + ")";
+  sentence += ", by " + one_line(rule.actor) + " (rule " + rule.key + ")";
   const std::string reason = told(rule, "Reason");
-  if (!reason.empty()) sentence += ": " + quoted(reason);
+  if (!reason.empty()) sentence += ": " + one_line(reason);
   draft.say(sentence + ".", {draft.cite(rule)});
 }
 

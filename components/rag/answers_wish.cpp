@@ -82,11 +82,11 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   draft.subject.component = value.component;
   draft.subject.path = value.path;
   const std::size_t cited = draft.cite(value);
-  draft.say(value.path + " of " + value.component + " is " + quoted(value.value) + " in version " +
-                std::to_string(value.version) + ".",
+  draft.say(value.path + " of " + value.component + " is " + one_line(value.value) +
+                " in version " + std::to_string(value.version) + ".",
             {cited});
   if (wish.value.empty()) {
-    refuse(draft, "Say the value that it shall have, such as: set it to " + quoted(value.value),
+    refuse(draft, "Say the value that it shall have, such as: set it to " + one_line(value.value),
            "");
     return {};
   }
@@ -96,8 +96,9 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   if (!made.ok()) {
     Cited why = {cited};
     if (*range) why.push_back(draft.cite((*range)->doc));
-    draft.say("I cannot propose " + quoted(wish.value) + ": " + quoted(made.error().message) + ".",
-              why);
+    draft.say(
+        "I cannot propose " + one_line(wish.value) + ": " + one_line(made.error().message) + ".",
+        why);
     return {};
   }
   if (*made == value.value) {
@@ -106,7 +107,7 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   }
   if (!goes_the_way(wish.direction, value.value, *made)) {
     draft.say("That would " + std::string(wish.direction == Direction::up ? "lower" : "raise") +
-                  " it. Say which is meant: set it to " + quoted(*made),
+                  " it. Say which is meant: set it to " + one_line(*made),
               {cited});
     return {};
   }
@@ -118,7 +119,7 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   proposal.diff = diff_text(value.component + " " + value.path, value.path + ": " + value.value,
                             value.path + ": " + *made);
   proposal.expected_version = value.version;
-  draft.say("To make it " + quoted(*made) + ": " + proposal.command, {cited});
+  draft.say("To make it " + one_line(*made) + ": " + proposal.command, {cited});
   draft.proposal = std::move(proposal);
   return {};
 }
@@ -162,7 +163,7 @@ Status propose_rollback(const Asked& asked, Draft& draft) {
                             "version " + std::to_string(to) + " in force again");
   proposal.expected_version = now;
   draft.say(component + " is at version " + std::to_string(now) + "; version " +
-                std::to_string(to) + " was put by " + quoted((*target)->actor) + ", " +
+                std::to_string(to) + " was put by " + one_line((*target)->actor) + ", " +
                 draft.when((*target)->at_ms) + ".",
             {cited, draft.cite(**target)});
   draft.say("To go back: " + proposal.command, {cited, draft.cite(**target)});
@@ -280,7 +281,7 @@ Status propose_removal(const Asked& asked, Draft& draft) {
   draft.say(short_network(rule.address) + " is " + verdict_of(rule) +
                 (rule.ends_at_ms == 0 ? std::string(" for good")
                                       : " until " + draft.when(rule.ends_at_ms)) +
-                " by the rule " + rule.key + " of " + quoted(rule.actor) + ".",
+                " by the rule " + rule.key + " of " + one_line(rule.actor) + ".",
             {cited});
   wire::Proposal proposal;
   proposal.action = "rules.remove";
@@ -304,7 +305,7 @@ Status propose_model(const Asked& asked, const Wish& wish, Draft& draft) {
     return one.text.find(model) != std::string::npos;
   });
   if (found == pushed->end()) {
-    refuse(draft, "No model called " + quoted(model) + " was pushed, as far as the records say.",
+    refuse(draft, "No model called " + one_line(model) + " was pushed, as far as the records say.",
            "ml-guard model list");
     return {};
   }
@@ -317,7 +318,7 @@ Status propose_model(const Asked& asked, const Wish& wish, Draft& draft) {
   const auto active = active_version(asked, component);
   if (!active.ok()) return active.error();
   if (*active) proposal.expected_version = (*active)->version;
-  draft.say("The model " + quoted(model) + " was pushed by " + quoted(found->actor) + ", " +
+  draft.say("The model " + one_line(model) + " was pushed by " + one_line(found->actor) + ", " +
                 draft.when(found->at_ms) + ". To let it judge: " + proposal.command,
             {draft.cite(*found)});
   draft.subject.component = component;

@@ -79,7 +79,7 @@ std::string force_sentence(const std::string& name, const Json& detail, const Re
     return "Not in force on " + name + ": it runs dry and drops nothing.";
   }
   const std::string exception = exception_of(detail, rule.key);
-  if (!exception.empty()) return "Not in force on " + name + ": " + quoted(exception) + ".";
+  if (!exception.empty()) return "Not in force on " + name + ": " + one_line(exception) + ".";
   const auto revision = detail.find("revision");
   if (revision == detail.end() || !revision->is_number_unsigned()) return {};
   if (revision->get<std::uint64_t>() < rule.revision) {

@@ -37,7 +37,7 @@ void add_time(std::string& text, const char* name, std::int64_t wall_ms) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string one_line(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);

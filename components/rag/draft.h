@@ -59,6 +59,6 @@ class Draft {
 // The record's passage, with what its columns add.
 std::string passage_of(const Record& record);
 // What a record says, safe inside a sentence: one line, no citation marks, cut.
-std::string quoted(std::string_view text);
+std::string one_line(std::string_view text);
 
 }  // namespace mlguard::rag

@@ -19,8 +19,8 @@ constexpr std::size_t kFeaturesSaid = 3;
 std::string text_at(const Json& object, std::string_view name) {
   const auto found = object.find(name);
   if (found == object.end()) return {};
-  if (found->is_string()) return quoted(found->get_ref<const std::string&>());
-  return found->is_number() ? quoted(found->dump()) : std::string();
+  if (found->is_string()) return one_line(found->get_ref<const std::string&>());
+  return found->is_number() ? one_line(found->dump()) : std::string();
 }
 
 std::string reasons_text(const Json& detail) {

@@ -126,7 +126,7 @@ std::vector<std::string> sentences_of(const Record& record) {
                                  sentence.front() == '-' || sentence.front() == '|')) {
       sentence.remove_prefix(1);
     }
-    if (sentence.size() >= kSentenceCharsMin) sentences.push_back(quoted(sentence));
+    if (sentence.size() >= kSentenceCharsMin) sentences.push_back(one_line(sentence));
   };
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (ends_sentence(text, at) || (!is_doc && text[at] == '\n')) take(at + 1);
@@ -176,14 +176,14 @@ void say_hits(Draft& draft, const std::vector<Hit>& hits, const std::vector<Grou
     draft.say(candidate.sentence, {cited[candidate.hit]});
   }
   for (std::size_t i = 0; i < cited.size(); ++i) {
-    if (used[i] == 0) draft.say("See also: " + quoted(hits[i].record.title), {cited[i]});
+    if (used[i] == 0) draft.say("See also: " + one_line(hits[i].record.title), {cited[i]});
   }
 }
 
 void say_unknown(Draft& draft, const std::vector<Group>& groups) {
   std::string about;
   for (const Group& group : groups) {
-    if (group.domain || !group.known) about += (about.empty() ? "" : ", ") + quoted(group.word);
+    if (group.domain || !group.known) about += (about.empty() ? "" : ", ") + one_line(group.word);
   }
   draft.known = false;
   draft.say(

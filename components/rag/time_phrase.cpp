@@ -244,7 +244,8 @@ class Reader {
     if (second == "month") {
       const auto date = std::chrono::year_month_day(std::chrono::sys_days(
           std::chrono::days(static_cast<std::chrono::days::rep>(today_ / kDayMs))));
-      return Stretch{today_ - (static_cast<int>(unsigned(date.day())) - 1) * kDayMs, now_ + 1, 2};
+      return Stretch{today_ - (static_cast<std::int64_t>(unsigned{date.day()}) - 1) * kDayMs,
+                     now_ + 1, 2};
     }
     return std::nullopt;
   }
