@@ -1,0 +1,153 @@
+#include "rag/config_paths.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+#include <utility>
+
+namespace mlguard::rag {
+namespace {
+
+constexpr double kLeafWeight = 2;
+constexpr double kGroupWeight = 1;
+constexpr double kMissedWeight = 0.5;
+constexpr std::size_t kValuesMax = 2'000;
+
+// What people call the words of paths.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kPathWords = {{
+    {"limit", "threshold"},    {"limits", "threshold"},    {"thresh", "threshold"},
+    {"cutoff", "threshold"},   {"blocking", "block"},      {"detection", "detect"},
+    {"detecting", "detect"},   {"beat", "heartbeat"},      {"beats", "heartbeat"},
+    {"iface", "interface"},    {"ifaces", "interface"},    {"nic", "interface"},
+    {"card", "interface"},     {"on", "enabled"},          {"off", "enabled"},
+    {"enable", "enabled"},     {"disable", "enabled"},     {"disabled", "enabled"},
+    {"turned", "enabled"},     {"whitelist", "allowlist"}, {"lifetime", "ttl"},
+    {"expiry", "ttl"},         {"duration", "ttl"},        {"sampling", "sample"},
+    {"sampled", "sample"},     {"url", "endpoint"},        {"maximum", "max"},
+    {"minimum", "min"},        {"dry-run", "dry"},         {"dryrun", "dry"},
+    {"report", "reports"},     {"rule", "rules"},          {"rotation", "period"},
+    {"retained", "retention"},
+}};
+
+// Units and little words of a path that nobody says.
+bool is_silent(std::string_view word) {
+  constexpr std::array<std::string_view, 10> kSilent = {"s",  "ms",   "by", "in", "per",
+                                                        "of", "days", "to", "at", "one"};
+  return std::find(kSilent.begin(), kSilent.end(), word) != kSilent.end();
+}
+
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (const char c : text) {
+    if (c == '.' || c == '_' || c == '-' || c == '/') {
+      if (!part.empty()) parts.push_back(std::exchange(part, {}));
+    } else {
+      part += c;
+    }
+  }
+  if (!part.empty()) parts.push_back(part);
+  return parts;
+}
+
+std::set<std::string> said_stems(const Words& words) {
+  std::set<std::string> said;
+  for (const std::string& word : words.all()) {
+    for (const std::string& part : parts_of(word)) said.insert(stem(part));
+    for (const auto& [is, means] : kPathWords) {
+      if (word == is) said.insert(stem(means));
+    }
+  }
+  return said;
+}
+
+struct Scored {
+  double score = 0;
+  bool leaf_said = false;
+  bool all_said = true;
+  std::string group;
+};
+
+Scored score_of(const std::string& path, const std::set<std::string>& said) {
+  Scored scored;
+  const std::size_t dot = path.rfind('.');
+  scored.group = dot == std::string::npos ? "" : path.substr(0, dot);
+  const std::string leaf = dot == std::string::npos ? path : path.substr(dot + 1);
+  bool any = false;
+  const auto add = [&](std::string_view text, double weight, double missed) {
+    for (const std::string& part : parts_of(text)) {
+      if (is_silent(part)) continue;
+      if (said.contains(stem(part))) {
+        scored.score += weight;
+        any = true;
+        if (weight == kLeafWeight) scored.leaf_said = true;
+      } else {
+        scored.score -= missed;
+        scored.all_said = false;
+      }
+    }
+  };
+  add(scored.group, kGroupWeight, 0);
+  add(leaf, kLeafWeight, kMissedWeight);
+  // "on" and "off" are said of many things: which one is meant, the group has to say.
+  const bool on_alone = leaf == "enabled" && scored.score <= kLeafWeight;
+  if (!any || on_alone) scored = Scored{0, false, false, scored.group};
+  return scored;
+}
+
+const Record* typed_path(const std::vector<Record>& values, const Words& words) {
+  for (const Record& value : values) {
+    const bool is_plain = value.path.find_first_of("._") == std::string::npos;
+    if (!is_plain && words.has(value.path)) return &value;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+base::Result<std::vector<Record>> values_at(const Index& index, const std::string& component,
+                                            std::int64_t at_ms) {
+  Filter filter;
+  filter.tables = {Table::config};
+  filter.component = component;
+  filter.in_force_at_ms = at_ms;
+  filter.limit = kValuesMax;
+  filter.order = Order::oldest_first;
+  return index.find(filter);
+}
+
+PathMatch match_path(const std::vector<Record>& values, const Words& words) {
+  PathMatch match;
+  if (const Record* typed = typed_path(values, words)) {
+    match.values = {*typed};
+    match.score = kLeafWeight + kGroupWeight;
+    match.exact = true;
+    return match;
+  }
+  const std::set<std::string> said = said_stems(words);
+  std::vector<std::pair<Scored, const Record*>> scored;
+  for (const Record& value : values) {
+    Scored one = score_of(value.path, said);
+    if (one.score > 0 || (one.score == 0 && one.leaf_said)) scored.emplace_back(one, &value);
+  }
+  std::stable_sort(scored.begin(), scored.end(),
+                   [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
+  if (scored.empty()) return match;
+  const Scored& best = scored.front().first;
+  match.score = best.score;
+  match.exact = best.all_said;
+  for (const auto& [one, value] : scored) {
+    // The group alone was named: all of it is meant.
+    const bool same_group = !best.leaf_said && one.group == best.group && !best.group.empty();
+    if (one.score == best.score || same_group) match.values.push_back(*value);
+  }
+  if (!best.leaf_said) {
+    // "The threshold", without more words, is the one that decides what is blocked.
+    std::stable_partition(match.values.begin(), match.values.end(),
+                          [](const Record& value) { return value.path.ends_with(".block"); });
+  }
+  return match;
+}
+
+}  // namespace mlguard::rag
