@@ -13,7 +13,7 @@ namespace {
 using base::Result;
 
 // Matches that are ranked at most, of one table: the newest.
-constexpr std::int64_t kRankedRowsMax = 800;
+constexpr std::int64_t kRankedRowsMax = 500;
 // A group that is found in more records than this is common.
 constexpr std::int64_t kRareRecordsMax = 1'500;
 constexpr std::size_t kLeaveOneOutGroupsMax = 5;
@@ -131,17 +131,28 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
     if (!where.ok()) return where.error();
     const std::string name = column_name(column);
     const std::string asked = " FROM record r WHERE " + where->text + " AND " + name;
-    // The groups first, from an index alone where there is one; then the newest of the few asked.
-    SQLite::Statement groups(*db_, "SELECT " + name + ", COUNT(*) AS many" + asked +
-                                       " > '' GROUP BY 1 ORDER BY many DESC, 1 LIMIT ?");
-    groups.bind(bind_values(groups, 1, where->values), limit_of(limit, kFindMax));
+    // In the value's order, which an index has: equal ones follow one another. SQLite's own GROUP
+    // BY with ORDER BY COUNT(*) takes three times as long where most values are rare.
+    SQLite::Statement values(*db_, "SELECT " + name + asked + " > '' ORDER BY 1");
+    bind_values(values, 1, where->values);
+    std::vector<Count> counts;
+    while (values.executeStep()) {
+      const SQLite::Column value = values.getColumn(0);
+      const std::string_view text(static_cast<const char*>(value.getBlob()),
+                                  static_cast<std::size_t>(value.getBytes()));
+      if (counts.empty() || counts.back().value != text) counts.emplace_back().value = text;
+      ++counts.back().records;
+    }
+    const std::size_t asked_for = std::min({limit, counts.size(), kFindMax});
+    std::partial_sort(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(asked_for),
+                      counts.end(), [](const Count& left, const Count& right) {
+                        return left.records != right.records ? left.records > right.records
+                                                             : left.value < right.value;
+                      });
+    counts.resize(asked_for);
     SQLite::Statement newest(*db_, "SELECT r.at_ms, r.key, r.revision" + asked +
                                        " = ? ORDER BY r.at_ms DESC, r.revision DESC LIMIT 1");
-    std::vector<Count> counts;
-    while (groups.executeStep()) {
-      Count count;
-      count.value = groups.getColumn(0).getString();
-      count.records = static_cast<std::uint64_t>(groups.getColumn(1).getInt64());
+    for (Count& count : counts) {
       newest.reset();
       const int position = bind_values(newest, 1, where->values);
       if (column == Column::path) {
@@ -155,7 +166,6 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
         count.newest_key = newest.getColumn(1).getString();
         count.revision = static_cast<std::uint64_t>(newest.getColumn(2).getInt64());
       }
-      counts.push_back(std::move(count));
     }
     return counts;
   });
@@ -194,7 +204,7 @@ std::int64_t SqliteIndex::rank_matches(const MatchExpression& match, const SqlWh
   sql += " WHERE w." + words + " MATCH ?";
   if (!where.only_tables) sql += " AND " + where.text;
   sql += " ORDER BY w.rowid DESC LIMIT ?";
-  SQLite::Statement& select = cached(sql);
+  SQLite::Statement select(*db_, sql);
   select.bind(1, match.text);
   int position = 2;
   if (!where.only_tables) position = bind_values(select, position, where.values);
@@ -204,7 +214,6 @@ std::int64_t SqliteIndex::rank_matches(const MatchExpression& match, const SqlWh
     double& rank = candidates.ranks[select.getColumn(0).getInt64()];
     rank = std::max(rank, select.getColumn(1).getDouble());
   }
-  select.reset();
   return rows;
 }
 
