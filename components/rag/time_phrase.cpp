@@ -286,7 +286,7 @@ class Reader {
     if (!time) return std::nullopt;
     std::int64_t moment = today_ + *time;
     if (word(place + used) == "yesterday" || moment > now_) {
-      used += word(place + used) == "yesterday" ? 1 : 0;
+      used += word(place + used) == "yesterday" ? 1U : 0U;
       moment -= kDayMs;
     } else if (word(place + used) == "today") {
       ++used;
