@@ -26,6 +26,18 @@ std::string decided(const Asked& asked, const Record& rule) {
   return asked.slots.address + " (in " + network + ")";
 }
 
+// An address inside a rule's network stands in no record: what it was compared with is cited, too.
+Cited cite_rule(const Asked& asked, Draft& draft, const Record& rule) {
+  Cited cited = {draft.cite(rule)};
+  const std::string network = short_network(rule.address);
+  if (!asked.slots.address.empty() && network != asked.slots.address) {
+    cited.push_back(draft.cite_count("rules for " + asked.slots.address,
+                                     asked.slots.address + " and the network " + network +
+                                         " of the rule " + rule.key + " hold one another."));
+  }
+  return cited;
+}
+
 void say_reason(Draft& draft, const Record& rule) {
   const std::string reason = told(rule, "Reason");
   if (!reason.empty())
@@ -62,7 +74,7 @@ void say_rule(const Asked& asked, Draft& draft, const Record& rule) {
   draft.say(decided(asked, rule) + " is " + verdict_of(rule) + " " + until_text(draft, rule) +
                 ", by the rule " + rule.key + " of " + one_line(rule.actor) + ", made " +
                 draft.when(rule.at_ms) + ".",
-            {draft.cite(rule)});
+            cite_rule(asked, draft, rule));
 }
 
 std::string removed_by(const Record& rule) {
@@ -126,7 +138,7 @@ Status say_is_blocked(const Asked& asked, Draft& draft, const Covering& covering
   draft.say(std::string(blocked ? "Yes: " : "No: ") + decided(asked, rule) + " is " +
                 verdict_of(rule) + " " + until_text(draft, rule) + ", by the rule " + rule.key +
                 " of " + one_line(rule.actor) + ".",
-            {draft.cite(rule)});
+            cite_rule(asked, draft, rule));
   say_reason(draft, rule);
   if (blocked) return say_in_force(asked, draft, rule);
   const bool overruled = covering.live.back().value != "allow";
@@ -141,7 +153,7 @@ Status say_is_blocked(const Asked& asked, Draft& draft, const Covering& covering
 void say_end(const Asked& asked, Draft& draft, const Covering& covering) {
   const Record& rule = covering.live.front();
   const std::string what = decided(asked, rule) + " is " + verdict_of(rule) + " ";
-  draft.say(what + until_text(draft, rule) + ".", {draft.cite(rule)});
+  draft.say(what + until_text(draft, rule) + ".", cite_rule(asked, draft, rule));
   if (rule.ends_at_ms == 0) {
     draft.say("It ends when somebody removes it: ml-guard rules rm " + rule.key,
               {draft.cite(rule)});

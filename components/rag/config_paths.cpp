@@ -37,6 +37,15 @@ bool is_silent(std::string_view word) {
   return std::find(kSilent.begin(), kSilent.end(), word) != kSilent.end();
 }
 
+// Words of paths that people say of many other things: alone they mean none of these values.
+bool is_generic(std::string_view word) {
+  constexpr std::array<std::string_view, 22> kGeneric = {
+      "rules", "model", "flow", "flows", "hosts", "ports",  "reports", "name",
+      "path",  "key",   "max",  "min",   "scan",  "minute", "brute",   "force",
+      "flood", "sweep", "half", "open",  "fast",  "answer"};
+  return std::find(kGeneric.begin(), kGeneric.end(), word) != kGeneric.end();
+}
+
 std::vector<std::string> parts_of(std::string_view text) {
   std::vector<std::string> parts;
   std::string part;
@@ -80,7 +89,7 @@ Scored score_of(const std::string& path, const std::set<std::string>& said) {
       if (is_silent(part)) continue;
       if (said.contains(stem(part))) {
         scored.score += weight;
-        any = true;
+        any = any || !is_generic(part);
         if (weight == kLeafWeight) scored.leaf_said = true;
       } else {
         scored.score -= missed;

@@ -153,6 +153,11 @@ std::size_t read_marks(std::string_view text, std::size_t at, std::vector<std::s
   return at;
 }
 
+// A wish that is turned down is repeated, too.
+bool is_wish(const wire::Answer& answer) {
+  return answer.intent == "propose" || answer.intent == "act_refused";
+}
+
 bool is_blank(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '.';
@@ -198,7 +203,7 @@ std::vector<UnsupportedFact> unsupported_facts(const wire::Answer& answer,
   std::vector<UnsupportedFact> unsupported;
   for (const Statement& statement : statements_of(answer)) {
     Evidence evidence = evidence_of(answer, statement.cited);
-    if (!answer.known || answer.proposal) {
+    if (!answer.known || answer.proposal || is_wish(answer)) {
       add_evidence(evidence, question.text);
       add_evidence(evidence, question.subject.address + " " + question.subject.rule_id + " " +
                                  question.subject.path + " " + question.subject.component);

@@ -319,12 +319,14 @@ Found about_people(const Slots& slots) {
 
 Found about_components(const Slots& slots) {
   const Words& words = slots.words;
+  const bool kind = !slots.components.empty() &&
+                    words.any({"sensors", "sniffers", "firewalls", "detectors", "probes"});
   const bool all = words.any({"components", "agents", "component"}) ||
-                   (slots.components.size() >= 1 &&
-                    words.any({"sensors", "sniffers", "firewalls", "detectors", "many"}));
+                   (kind && (asks_count(words) || words.any({"list", "which", "what"})));
   const bool asks = words.any(
       {"list", "which", "what", "show", "all", "registered", "many", "have", "there", "connected"});
-  return all && asks && !says_config(words) ? Found{Intent::components_list} : Found{};
+  const bool other = says_config(words) || slots.path_said || says_change(words);
+  return all && asks && !other ? Found{Intent::components_list} : Found{};
 }
 
 }  // namespace
