@@ -60,12 +60,24 @@ std::vector<std::string> parts_of(std::string_view text) {
   return parts;
 }
 
+// "on the allowlist" switches nothing; "is xdp on", "turn off xdp" and "on or off" do.
+bool is_preposition(const Words& words, std::size_t place) {
+  const std::string& word = words.at(place);
+  if (word != "on" && word != "off") return false;
+  if (place + 1 == words.size()) return false;
+  const Words before({place == 0 ? std::string() : words.at(place - 1)});
+  const Words after({words.at(place + 1)});
+  return !before.any({"turn", "turned", "switch", "switched", "or"}) &&
+         !after.any({"or", "and", "please", "now", "again"});
+}
+
 std::set<std::string> said_stems(const Words& words) {
   std::set<std::string> said;
-  for (const std::string& word : words.all()) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words.at(i);
     for (const std::string& part : parts_of(word)) said.insert(stem(part));
     for (const auto& [is, means] : kPathWords) {
-      if (word == is) said.insert(stem(means));
+      if (word == is && !is_preposition(words, i)) said.insert(stem(means));
     }
   }
   return said;
@@ -138,11 +150,11 @@ PathMatch match_path(const std::vector<Record>& values, const Words& words) {
   std::vector<std::pair<Scored, const Record*>> scored;
   for (const Record& value : values) {
     Scored one = score_of(value.path, said);
-    if (one.score > 0 || (one.score == 0 && one.leaf_said)) scored.emplace_back(one, &value);
+    scored.emplace_back(std::move(one), &value);
   }
   std::stable_sort(scored.begin(), scored.end(),
                    [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
-  if (scored.empty()) return match;
+  if (scored.empty() || scored.front().first.score <= 0) return match;
   const Scored& best = scored.front().first;
   match.score = best.score;
   match.exact = best.all_said;

@@ -50,25 +50,6 @@ bool says_config(const Words& words) {
   return words.any({"config", "configs", "setting", "settings", "configured"});
 }
 
-// "how do I …", "what does … mean": the documentation's, whatever words stand in it.
-bool asks_documentation(const Slots& slots) {
-  const Words& words = slots.words;
-  if (slots.address_said || slots.rule_said) return false;
-  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
-                         "how can we",  "how to",     "how should",         "how would",
-                         "what is a",   "what is an", "what are the steps", "explain how",
-                         "can i",       "why would",  "why should",         "what if",
-                         "when should", "what kind",  "what kinds",         "where do",
-                         "where does",  "where is",   "where are",          "should i",
-                         "how do",      "how does"})) {
-    return true;
-  }
-  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
-    return true;
-  return words.any_phrase({"mean by", "does it work", "what does"}) &&
-         words.any({"mean", "means", "do"}) && slots.actor.empty();
-}
-
 Found about_address(const Slots& slots) {
   const Words& words = slots.words;
   const bool has_target = !slots.address.empty() || !slots.rule_id.empty();
@@ -342,6 +323,24 @@ const char* to_string(Intent intent) {
   return kNames[static_cast<std::size_t>(intent)];
 }
 
+bool asks_documentation(const Slots& slots) {
+  const Words& words = slots.words;
+  if (slots.address_said || slots.rule_said) return false;
+  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
+                         "how can we",  "how to",     "how should",         "how would",
+                         "what is a",   "what is an", "what are the steps", "explain how",
+                         "can i",       "why would",  "why should",         "what if",
+                         "when should", "what kind",  "what kinds",         "where do",
+                         "where does",  "where is",   "where are",          "should i",
+                         "how do",      "how does"})) {
+    return true;
+  }
+  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
+    return true;
+  return words.any_phrase({"mean by", "does it work", "what does"}) &&
+         words.any({"mean", "means", "do"}) && slots.actor.empty();
+}
+
 Intent recognise(const Slots& slots) {
   if (const auto found = about_help(slots)) return *found;
   if (const auto wish = read_wish(slots)) {
@@ -350,8 +349,8 @@ Intent recognise(const Slots& slots) {
   if (asks_documentation(slots)) return Intent::passages;
   // The narrower before the wider: each takes only what it is sure of.
   for (const auto about : {about_address, about_people, about_model, about_versions, about_authors,
-                           about_cluster, about_detections, about_changes, about_components,
-                           about_health, about_rules, about_config}) {
+                           about_cluster, about_detections, about_changes, about_health,
+                           about_components, about_rules, about_config}) {
     if (const auto found = about(slots)) return *found;
   }
   return Intent::passages;

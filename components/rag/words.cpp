@@ -232,10 +232,11 @@ Words split_words(std::string_view text) {
   return Words(std::move(words));
 }
 
-Words normalise(std::string_view question, const Spelling& spelling) {
+Words normalise(std::string_view question, const Spelling& spelling, const Names& names) {
   const Words split = split_words(question);
   std::vector<std::string> words;
-  for (const std::string& word : split.all()) words.push_back(corrected(word, spelling));
+  for (const std::string& word : split.all())
+    words.push_back(names.contains(word) ? word : corrected(word, spelling));
   return Words(std::move(words));
 }
 
