@@ -210,6 +210,37 @@ Status say_who(const Asked& asked, Draft& draft, const Covering& covering) {
   return removal ? Status{} : say_detection(asked, draft, rule);
 }
 
+// "Why was it not blocked": of the newest detection that led to no rule.
+Status say_why_not(const Asked& asked, Draft& draft, bool& said) {
+  Filter filter;
+  filter.tables = {Table::detection};
+  filter.address = asked.slots.address;
+  put_time(asked.slots, filter);
+  const auto found = asked.index.find(filter);
+  if (!found.ok()) return found.error();
+  for (const Record& one : *found) {
+    const std::string why = not_blocked_because(one);
+    if (why.empty() || one.address != asked.slots.address) continue;
+    said = true;
+    Cited cited = {draft.cite(one)};
+    std::string sentence = one.address + " was not blocked for the " + attack_name(one.kind) +
+                           " with score " + figure_text(one.score) + ", " + draft.when(one.at_ms) +
+                           ", because " + why;
+    const auto values = values_at(asked.index, "ml-detector", asked.now_ms());
+    if (!values.ok()) return values.error();
+    for (const Record& value : *values) {
+      const bool limit =
+          value.path == "thresholds.block" || value.path == "thresholds.block_by_model";
+      if (!limit || why.find("low_score") == std::string::npos) continue;
+      sentence += "; " + value.path + " is " + one_line(value.value);
+      cited.push_back(draft.cite(value));
+    }
+    draft.say(sentence + ".", cited);
+    return {};
+  }
+  return {};
+}
+
 }  // namespace
 
 Status answer_blocked(const Asked& asked, Draft& draft) {
@@ -224,6 +255,12 @@ Status answer_blocked(const Asked& asked, Draft& draft) {
     }
   }
   const bool who = asked.intent == Intent::who_blocked;
+  if (asked.intent == Intent::why_blocked && asked.slots.words.any({"not", "never"})) {
+    bool told_why = false;
+    const auto said = say_why_not(asked, draft, told_why);
+    if (!said.ok()) return said;
+    if (told_why && found->live.empty()) return {};
+  }
   if (who && !(found->live.empty() && found->ended.empty())) return say_who(asked, draft, *found);
   if (found->live.empty()) return say_not_blocked(asked, draft, *found);
   switch (asked.intent) {

@@ -68,6 +68,11 @@ Status say_cluster(const Asked& asked, Draft& draft) {
   const Words& words = asked.slots.words;
   Filter filter;
   filter.tables = {Table::audit};
+  if (words.any({"keys", "pipeline"})) {
+    filter.kind_prefix = "pipeline-keys.";
+    return say_acts(asked, draft, filter, "records of pipeline keys",
+                    "No pipeline key was announced");
+  }
   if (words.any({"token", "tokens"})) {
     filter.kind_prefix = "token.";
     return say_acts(asked, draft, filter, "records of tokens", "No token was made or revoked");

@@ -63,7 +63,7 @@ std::vector<std::string> parts_of(std::string_view text) {
 // "on the allowlist" switches nothing; "is xdp on", "turn off xdp" and "on or off" do.
 bool is_preposition(const Words& words, std::size_t place) {
   const std::string& word = words.at(place);
-  if (word != "on" && word != "off") return false;
+  if (word != "on") return false;
   if (place + 1 == words.size()) return false;
   const Words before({place == 0 ? std::string() : words.at(place - 1)});
   const Words after({words.at(place + 1)});
@@ -79,6 +79,10 @@ std::set<std::string> said_stems(const Words& words) {
     for (const auto& [is, means] : kPathWords) {
       if (word == is && !is_preposition(words, i)) said.insert(stem(means));
     }
+  }
+  // "How long do rules last" asks for their ttl.
+  if (words.has("long") && words.any({"rule", "rules", "block", "blocks", "blocked"})) {
+    said.insert(stem("ttl"));
   }
   return said;
 }
@@ -117,12 +121,16 @@ Scored score_of(const std::string& path, const std::set<std::string>& said) {
   return scored;
 }
 
-const Record* typed_path(const std::vector<Record>& values, const Words& words) {
+// "thresholds.block", or a name of several words as it stands there: "scan_ports".
+std::vector<Record> typed_path(const std::vector<Record>& values, const Words& words) {
+  std::vector<Record> typed;
   for (const Record& value : values) {
+    const std::string leaf = value.path.substr(value.path.rfind('.') + 1);
     const bool is_plain = value.path.find_first_of("._") == std::string::npos;
-    if (!is_plain && words.has(value.path)) return &value;
+    const bool leaf_typed = leaf.find('_') != std::string::npos && words.has(leaf);
+    if (leaf_typed || (!is_plain && words.has(value.path))) typed.push_back(value);
   }
-  return nullptr;
+  return typed;
 }
 
 }  // namespace
@@ -140,8 +148,8 @@ base::Result<std::vector<Record>> values_at(const Index& index, const std::strin
 
 PathMatch match_path(const std::vector<Record>& values, const Words& words) {
   PathMatch match;
-  if (const Record* typed = typed_path(values, words)) {
-    match.values = {*typed};
+  match.values = typed_path(values, words);
+  if (!match.values.empty()) {
     match.score = kLeafWeight + kGroupWeight;
     match.exact = true;
     return match;

@@ -45,7 +45,12 @@ std::vector<double> numbers_in(std::string_view text) {
     }
     double value = 0;
     const auto parsed = std::from_chars(text.data() + i, text.data() + end, value);
-    if (parsed.ec == std::errc()) numbers.push_back(value);
+    if (parsed.ec == std::errc()) {
+      numbers.push_back(value);
+      // "-300", but not the second half of "3-5".
+      const bool minus = i > 0 && text[i - 1] == '-' && (i == 1 || !is_digit(text[i - 2]));
+      if (minus) numbers.push_back(-value);
+    }
     i = end;
   }
   return numbers;

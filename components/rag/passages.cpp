@@ -254,6 +254,9 @@ Status answer_passages(const Asked& asked, Draft& draft) {
     const auto known = is_known(asked, group);
     if (!known.ok()) return known.error();
     group.known = *known;
+    // A name as it stands in a configuration or a counter is of our world.
+    const bool is_name = group.word.find('_') != std::string::npos;
+    group.domain = group.domain || (group.known && is_name);
   }
   const auto hits = hits_of(asked, groups);
   if (!hits.ok()) return hits.error();

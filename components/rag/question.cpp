@@ -131,11 +131,18 @@ void read_versions(Slots& slots) {
   }
 }
 
+bool looks_like_address(const std::string& word) {
+  constexpr std::ptrdiff_t kDots = 3;
+  return std::count(word.begin(), word.end(), '.') == kDots &&
+         word.find_first_not_of("0123456789./:") == std::string::npos;
+}
+
 void read_places(const Index& index, Slots& slots) {
   const Words& words = slots.untimed;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string address = address_in(words.at(i));
     if (slots.address.empty() && !address.empty()) slots.address = address;
+    if (address.empty() && looks_like_address(words.at(i))) slots.no_address = words.at(i);
     if (address.empty() && slots.rule_id.empty() && is_rule_id(index, words.at(i))) {
       slots.rule_id = words.at(i);
     }

@@ -45,6 +45,7 @@ class Words {
 struct Spelling {
   std::vector<std::string> words;
   std::set<std::string, std::less<>> others;
+  std::set<std::string, std::less<>> stems;  // of `words`: "attacked" beside "attacker"
 };
 // `names` are what the index knows by that name: never taken for mistakes, either.
 using Names = std::set<std::string, std::less<>>;
