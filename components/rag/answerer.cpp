@@ -78,7 +78,7 @@ void answer_help(Draft& draft) {
     draft.say(example, {});
   }
   draft.say(
-      "I can propose, for your yes: raise it to VALUE; block ADDRESS for 2 hours; unblock "
+      "I can propose, for your yes: raise it to VALUE; block ADDRESS for an hour; unblock "
       "ADDRESS; roll back the firewall's config.",
       {});
 }

@@ -26,6 +26,18 @@ std::string decided(const Asked& asked, const Record& rule) {
   return asked.slots.address + " (in " + network + ")";
 }
 
+// An address inside a rule's network stands in no record: what it was compared with is cited, too.
+Cited cite_rule(const Asked& asked, Draft& draft, const Record& rule) {
+  Cited cited = {draft.cite(rule)};
+  const std::string network = short_network(rule.address);
+  if (!asked.slots.address.empty() && network != asked.slots.address) {
+    cited.push_back(draft.cite_count("rules for " + asked.slots.address,
+                                     asked.slots.address + " and the network " + network +
+                                         " of the rule " + rule.key + " hold one another."));
+  }
+  return cited;
+}
+
 void say_reason(Draft& draft, const Record& rule) {
   const std::string reason = told(rule, "Reason");
   if (!reason.empty())
@@ -62,7 +74,7 @@ void say_rule(const Asked& asked, Draft& draft, const Record& rule) {
   draft.say(decided(asked, rule) + " is " + verdict_of(rule) + " " + until_text(draft, rule) +
                 ", by the rule " + rule.key + " of " + one_line(rule.actor) + ", made " +
                 draft.when(rule.at_ms) + ".",
-            {draft.cite(rule)});
+            cite_rule(asked, draft, rule));
 }
 
 std::string removed_by(const Record& rule) {
@@ -126,7 +138,7 @@ Status say_is_blocked(const Asked& asked, Draft& draft, const Covering& covering
   draft.say(std::string(blocked ? "Yes: " : "No: ") + decided(asked, rule) + " is " +
                 verdict_of(rule) + " " + until_text(draft, rule) + ", by the rule " + rule.key +
                 " of " + one_line(rule.actor) + ".",
-            {draft.cite(rule)});
+            cite_rule(asked, draft, rule));
   say_reason(draft, rule);
   if (blocked) return say_in_force(asked, draft, rule);
   const bool overruled = covering.live.back().value != "allow";
@@ -141,7 +153,7 @@ Status say_is_blocked(const Asked& asked, Draft& draft, const Covering& covering
 void say_end(const Asked& asked, Draft& draft, const Covering& covering) {
   const Record& rule = covering.live.front();
   const std::string what = decided(asked, rule) + " is " + verdict_of(rule) + " ";
-  draft.say(what + until_text(draft, rule) + ".", {draft.cite(rule)});
+  draft.say(what + until_text(draft, rule) + ".", cite_rule(asked, draft, rule));
   if (rule.ends_at_ms == 0) {
     draft.say("It ends when somebody removes it: ml-guard rules rm " + rule.key,
               {draft.cite(rule)});
@@ -198,6 +210,37 @@ Status say_who(const Asked& asked, Draft& draft, const Covering& covering) {
   return removal ? Status{} : say_detection(asked, draft, rule);
 }
 
+// "Why was it not blocked": of the newest detection that led to no rule.
+Status say_why_not(const Asked& asked, Draft& draft, bool& said) {
+  Filter filter;
+  filter.tables = {Table::detection};
+  filter.address = asked.slots.address;
+  put_time(asked.slots, filter);
+  const auto found = asked.index.find(filter);
+  if (!found.ok()) return found.error();
+  for (const Record& one : *found) {
+    const std::string why = not_blocked_because(one);
+    if (why.empty() || one.address != asked.slots.address) continue;
+    said = true;
+    Cited cited = {draft.cite(one)};
+    std::string sentence = one.address + " was not blocked for the " + attack_name(one.kind) +
+                           " with score " + figure_text(one.score) + ", " + draft.when(one.at_ms) +
+                           ", because " + why;
+    const auto values = values_at(asked.index, "ml-detector", asked.now_ms());
+    if (!values.ok()) return values.error();
+    for (const Record& value : *values) {
+      const bool limit =
+          value.path == "thresholds.block" || value.path == "thresholds.block_by_model";
+      if (!limit || why.find("low_score") == std::string::npos) continue;
+      sentence += "; " + value.path + " is " + one_line(value.value);
+      cited.push_back(draft.cite(value));
+    }
+    draft.say(sentence + ".", cited);
+    return {};
+  }
+  return {};
+}
+
 }  // namespace
 
 Status answer_blocked(const Asked& asked, Draft& draft) {
@@ -212,6 +255,12 @@ Status answer_blocked(const Asked& asked, Draft& draft) {
     }
   }
   const bool who = asked.intent == Intent::who_blocked;
+  if (asked.intent == Intent::why_blocked && asked.slots.words.any({"not", "never"})) {
+    bool told_why = false;
+    const auto said = say_why_not(asked, draft, told_why);
+    if (!said.ok()) return said;
+    if (told_why && found->live.empty()) return {};
+  }
   if (who && !(found->live.empty() && found->ended.empty())) return say_who(asked, draft, *found);
   if (found->live.empty()) return say_not_blocked(asked, draft, *found);
   switch (asked.intent) {

@@ -10,7 +10,7 @@ namespace {
 using base::Status;
 
 constexpr std::int64_t kDayMs = 24LL * 3'600'000;
-constexpr std::size_t kPerGroupSaid = 5;
+constexpr std::size_t kPerGroupSaid = 3;
 constexpr std::size_t kEventsRead = 2'000;
 constexpr std::size_t kEventsSaid = 20;
 

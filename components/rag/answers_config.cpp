@@ -65,6 +65,20 @@ const Record* set_in(const std::vector<Record>& history, const Record& value) {
   return set;
 }
 
+// "who set it to 30": the version that first had this value.
+const Record* set_to(const std::vector<Record>& history, const Words& words) {
+  const std::size_t to = words.find("to");
+  const std::string& wanted = words.at(to + 1);
+  if (to >= words.size() || wanted.empty()) return nullptr;
+  const Record* before = nullptr;
+  for (const Record& one : history) {
+    const bool changed = before == nullptr || before->value != one.value;
+    if (changed && (one.value == wanted || one.value == "\"" + wanted + "\"")) return &one;
+    before = &one;
+  }
+  return nullptr;
+}
+
 const Record* before(const std::vector<Record>& history, const Record& set) {
   const Record* found = nullptr;
   for (const Record& one : history) {
@@ -76,7 +90,9 @@ const Record* before(const std::vector<Record>& history, const Record& set) {
 Status say_author(const Asked& asked, Draft& draft, const Record& value) {
   const auto history = history_of(asked.index, value);
   if (!history.ok()) return history.error();
-  const Record* set = set_in(*history, value);
+  const Record* set = set_to(*history, asked.slots.untimed);
+  const bool past = set != nullptr;
+  if (set == nullptr) set = set_in(*history, value);
   if (set == nullptr) return {};
   const auto version = version_record(asked.index, set->component, set->version);
   if (!version.ok()) return version.error();
@@ -84,8 +100,9 @@ Status say_author(const Asked& asked, Draft& draft, const Record& value) {
   Cited cited = {draft.cite(*set)};
   if (*version) cited.push_back(draft.cite(**version));
   if (old != nullptr) cited.push_back(draft.cite(*old));
-  std::string sentence = value.path + " of " + value.component + " is " + one_line(set->value) +
-                         " since version " + std::to_string(set->version);
+  std::string sentence = value.path + " of " + value.component + (past ? " became " : " is ") +
+                         one_line(set->value) + (past ? " in version " : " since version ") +
+                         std::to_string(set->version);
   if (*version) sentence += ", set " + authorship(draft, **version);
   if (old != nullptr) sentence += "; before it was " + one_line(old->value);
   draft.say(sentence + ".", cited);

@@ -15,8 +15,26 @@ constexpr std::size_t kNewestCited = 3;
 // "port scan (portscan) detections from 10.0.0.5 since …".
 struct Selection {
   Filter filter;
+  std::string against;  // an address that was attacked; the index has no column to ask it by
   std::string said;
 };
+
+// "attacks on 10.0.0.5", "who attacked 10.0.0.5".
+bool is_victim(const Slots& slots) {
+  const Words& words = slots.words;
+  if (slots.address.empty()) return false;
+  const std::size_t place = words.find(slots.address);
+  const std::string before = place == 0 || place >= words.size() ? "" : words.at(place - 1);
+  const Words link({before});
+  return link.any({"on", "against", "to", "at", "attacked", "attacking", "targeting", "hit",
+                   "hitting", "scanned", "scanning", "of"}) &&
+         !words.any_phrase({"detections of", "attacks of", "scans of"});
+}
+
+bool is_against(const Record& detection, const std::string& address) {
+  const std::string& to = detection.destination;
+  return to == address || to.starts_with(address + ":") || to.starts_with("[" + address + "]");
+}
 
 Selection selection_of(const Asked& asked) {
   const Slots& slots = asked.slots;
@@ -29,11 +47,16 @@ Selection selection_of(const Asked& asked) {
       slots.component() != "ml-detector") {
     filter.component = slots.component();
   }
+  if (is_victim(slots)) {
+    selection.against = slots.address;
+    filter.address.clear();
+  }
   put_time(slots, filter);
   filter.limit = kDetectionsSaid;
   selection.said = "detections";
   if (!filter.kind.empty()) selection.said += " of kind " + attack_name(filter.kind);
   if (!filter.address.empty()) selection.said += " from " + filter.address;
+  if (!selection.against.empty()) selection.said += " against " + selection.against;
   selection.said += said_time(slots);
   return selection;
 }
@@ -78,6 +101,25 @@ base::Result<std::string> by_column(const Index& index, const Filter& filter, Co
     text += (text.empty() ? "" : ", ") + count.value + " " + std::to_string(count.records);
   }
   return text;
+}
+
+// Counted here, one by one: there is no column of what was attacked.
+Status say_against(const Asked& asked, Draft& draft, Selection selection) {
+  selection.filter.limit = kFindMax;
+  auto found = asked.index.find(selection.filter);
+  if (!found.ok()) return found.error();
+  std::erase_if(*found, [&](const Record& one) { return !is_against(one, selection.against); });
+  draft.subject.address = selection.against;
+  if (found->empty()) {
+    say_none(draft, selection.said, "There are no " + selection.said + ".");
+    return {};
+  }
+  const std::string how = std::to_string(found->size()) + " " + selection.said + ".";
+  draft.say(how, {draft.cite_count(selection.said, how)});
+  for (std::size_t i = 0; i < found->size() && i < kDetectionsSaid; ++i) {
+    say_detection_line(draft, (*found)[i]);
+  }
+  return {};
 }
 
 Status say_counted(const Asked& asked, Draft& draft, const Selection& selection) {
@@ -156,6 +198,7 @@ Status say_top(const Asked& asked, Draft& draft, const Selection& selection) {
 
 Status answer_detections(const Asked& asked, Draft& draft) {
   const Selection selection = selection_of(asked);
+  if (!selection.against.empty()) return say_against(asked, draft, selection);
   switch (asked.intent) {
     case Intent::latest_attack: return say_latest(asked, draft, selection);
     case Intent::top_sources: return say_top(asked, draft, selection);

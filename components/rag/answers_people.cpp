@@ -19,6 +19,15 @@ std::string act_text(const Draft& draft, const Record& one) {
   return text + ", " + draft.when(one.at_ms);
 }
 
+// "flows-v1 (8356fe…)", of what the detector says that it judges with.
+std::string model_text(const Record& beat) {
+  Record model;
+  model.detail = detail_json_at(beat, "model");
+  const std::string name = told(model, "name");
+  const std::string sha256 = told(model, "sha256");
+  return name.empty() || sha256.empty() ? name : name + " (" + sha256 + ")";
+}
+
 Status say_acts(const Asked& asked, Draft& draft, Filter filter, const std::string& said,
                 const std::string& none) {
   put_time(asked.slots, filter);
@@ -59,6 +68,11 @@ Status say_cluster(const Asked& asked, Draft& draft) {
   const Words& words = asked.slots.words;
   Filter filter;
   filter.tables = {Table::audit};
+  if (words.any({"keys", "pipeline"})) {
+    filter.kind_prefix = "pipeline-keys.";
+    return say_acts(asked, draft, filter, "records of pipeline keys",
+                    "No pipeline key was announced");
+  }
   if (words.any({"token", "tokens"})) {
     filter.kind_prefix = "token.";
     return say_acts(asked, draft, filter, "records of tokens", "No token was made or revoked");
@@ -114,7 +128,7 @@ Status answer_model(const Asked& asked, Draft& draft) {
   if (!now.ok()) return now.error();
   bool said = false;
   if (*now) {
-    const std::string model = detail_json_at(**now, "model");
+    const std::string model = model_text(**now);
     const std::string layers = told(**now, "layers");
     if (!model.empty() || !layers.empty()) {
       std::string sentence = detector + " judges with";

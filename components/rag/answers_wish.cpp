@@ -222,6 +222,10 @@ Status propose_rule(const Asked& asked, const Wish& wish, Draft& draft) {
   if (!there.ok()) return there.error();
   if (network.empty() && !there->live.empty()) network = short_network(there->live.front().address);
   draft.subject.address = network;
+  if (!asked.slots.no_address.empty() && !asked.slots.address_said) {
+    refuse(draft, one_line(asked.slots.no_address) + " is no address.", "");
+    return {};
+  }
   if (network.empty()) {
     refuse(draft, "I cannot tell which address is meant.", "ml-guard rules add ADDRESS");
     return {};

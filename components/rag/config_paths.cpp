@@ -37,6 +37,15 @@ bool is_silent(std::string_view word) {
   return std::find(kSilent.begin(), kSilent.end(), word) != kSilent.end();
 }
 
+// Words of paths that people say of many other things: alone they mean none of these values.
+bool is_generic(std::string_view word) {
+  constexpr std::array<std::string_view, 22> kGeneric = {
+      "rules", "model", "flow", "flows", "hosts", "ports",  "reports", "name",
+      "path",  "key",   "max",  "min",   "scan",  "minute", "brute",   "force",
+      "flood", "sweep", "half", "open",  "fast",  "answer"};
+  return std::find(kGeneric.begin(), kGeneric.end(), word) != kGeneric.end();
+}
+
 std::vector<std::string> parts_of(std::string_view text) {
   std::vector<std::string> parts;
   std::string part;
@@ -51,13 +60,29 @@ std::vector<std::string> parts_of(std::string_view text) {
   return parts;
 }
 
+// "on the allowlist" switches nothing; "is xdp on", "turn off xdp" and "on or off" do.
+bool is_preposition(const Words& words, std::size_t place) {
+  const std::string& word = words.at(place);
+  if (word != "on") return false;
+  if (place + 1 == words.size()) return false;
+  const Words before({place == 0 ? std::string() : words.at(place - 1)});
+  const Words after({words.at(place + 1)});
+  return !before.any({"turn", "turned", "switch", "switched", "or"}) &&
+         !after.any({"or", "and", "please", "now", "again"});
+}
+
 std::set<std::string> said_stems(const Words& words) {
   std::set<std::string> said;
-  for (const std::string& word : words.all()) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words.at(i);
     for (const std::string& part : parts_of(word)) said.insert(stem(part));
     for (const auto& [is, means] : kPathWords) {
-      if (word == is) said.insert(stem(means));
+      if (word == is && !is_preposition(words, i)) said.insert(stem(means));
     }
+  }
+  // "How long do rules last" asks for their ttl.
+  if (words.has("long") && words.any({"rule", "rules", "block", "blocks", "blocked"})) {
+    said.insert(stem("ttl"));
   }
   return said;
 }
@@ -80,7 +105,7 @@ Scored score_of(const std::string& path, const std::set<std::string>& said) {
       if (is_silent(part)) continue;
       if (said.contains(stem(part))) {
         scored.score += weight;
-        any = true;
+        any = any || !is_generic(part);
         if (weight == kLeafWeight) scored.leaf_said = true;
       } else {
         scored.score -= missed;
@@ -96,12 +121,16 @@ Scored score_of(const std::string& path, const std::set<std::string>& said) {
   return scored;
 }
 
-const Record* typed_path(const std::vector<Record>& values, const Words& words) {
+// "thresholds.block", or a name of several words as it stands there: "scan_ports".
+std::vector<Record> typed_path(const std::vector<Record>& values, const Words& words) {
+  std::vector<Record> typed;
   for (const Record& value : values) {
+    const std::string leaf = value.path.substr(value.path.rfind('.') + 1);
     const bool is_plain = value.path.find_first_of("._") == std::string::npos;
-    if (!is_plain && words.has(value.path)) return &value;
+    const bool leaf_typed = leaf.find('_') != std::string::npos && words.has(leaf);
+    if (leaf_typed || (!is_plain && words.has(value.path))) typed.push_back(value);
   }
-  return nullptr;
+  return typed;
 }
 
 }  // namespace
@@ -119,8 +148,8 @@ base::Result<std::vector<Record>> values_at(const Index& index, const std::strin
 
 PathMatch match_path(const std::vector<Record>& values, const Words& words) {
   PathMatch match;
-  if (const Record* typed = typed_path(values, words)) {
-    match.values = {*typed};
+  match.values = typed_path(values, words);
+  if (!match.values.empty()) {
     match.score = kLeafWeight + kGroupWeight;
     match.exact = true;
     return match;
@@ -129,11 +158,11 @@ PathMatch match_path(const std::vector<Record>& values, const Words& words) {
   std::vector<std::pair<Scored, const Record*>> scored;
   for (const Record& value : values) {
     Scored one = score_of(value.path, said);
-    if (one.score > 0 || (one.score == 0 && one.leaf_said)) scored.emplace_back(one, &value);
+    scored.emplace_back(std::move(one), &value);
   }
   std::stable_sort(scored.begin(), scored.end(),
                    [](const auto& a, const auto& b) { return a.first.score > b.first.score; });
-  if (scored.empty()) return match;
+  if (scored.empty() || scored.front().first.score <= 0) return match;
   const Scored& best = scored.front().first;
   match.score = best.score;
   match.exact = best.all_said;

@@ -60,7 +60,12 @@ std::string packets_of(const Json& detail, const std::string& rule_id) {
   return {};
 }
 
-std::string exception_of(const Json& detail, const std::string& rule_id) {
+struct Exception {
+  std::string why;
+  bool partly = false;
+};
+
+Exception exception_of(const Json& detail, const std::string& rule_id) {
   const auto exceptions = detail.find("exceptions");
   if (exceptions == detail.end() || !exceptions->is_object()) return {};
   const auto rules = exceptions->find("rules");
@@ -68,7 +73,9 @@ std::string exception_of(const Json& detail, const std::string& rule_id) {
   for (const Json& one : *rules) {
     if (!one.is_object() || one.value("id", Json()) != Json(rule_id)) continue;
     const auto why = one.find("why");
-    if (why != one.end() && why->is_string()) return why->get<std::string>();
+    if (why != one.end() && why->is_string()) {
+      return {why->get<std::string>(), one.value("partly", Json()) == Json(true)};
+    }
   }
   return {};
 }
@@ -78,8 +85,12 @@ std::string force_sentence(const std::string& name, const Json& detail, const Re
   if (plane != detail.end() && *plane == Json("dry run")) {
     return "Not in force on " + name + ": it runs dry and drops nothing.";
   }
-  const std::string exception = exception_of(detail, rule.key);
-  if (!exception.empty()) return "Not in force on " + name + ": " + one_line(exception) + ".";
+  const Exception exception = exception_of(detail, rule.key);
+  if (exception.partly) {
+    return "In force on " + name + ", but for a part: " + one_line(exception.why) + ".";
+  }
+  if (!exception.why.empty())
+    return "Not in force on " + name + ": " + one_line(exception.why) + ".";
   const auto revision = detail.find("revision");
   if (revision == detail.end() || !revision->is_number_unsigned()) return {};
   if (revision->get<std::uint64_t>() < rule.revision) {

@@ -45,7 +45,12 @@ std::vector<double> numbers_in(std::string_view text) {
     }
     double value = 0;
     const auto parsed = std::from_chars(text.data() + i, text.data() + end, value);
-    if (parsed.ec == std::errc()) numbers.push_back(value);
+    if (parsed.ec == std::errc()) {
+      numbers.push_back(value);
+      // "-300", but not the second half of "3-5".
+      const bool minus = i > 0 && text[i - 1] == '-' && (i == 1 || !is_digit(text[i - 2]));
+      if (minus) numbers.push_back(-value);
+    }
     i = end;
   }
   return numbers;
@@ -153,6 +158,11 @@ std::size_t read_marks(std::string_view text, std::size_t at, std::vector<std::s
   return at;
 }
 
+// A wish that is turned down is repeated, too.
+bool is_wish(const wire::Answer& answer) {
+  return answer.intent == "propose" || answer.intent == "act_refused";
+}
+
 bool is_blank(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '.';
@@ -198,7 +208,7 @@ std::vector<UnsupportedFact> unsupported_facts(const wire::Answer& answer,
   std::vector<UnsupportedFact> unsupported;
   for (const Statement& statement : statements_of(answer)) {
     Evidence evidence = evidence_of(answer, statement.cited);
-    if (!answer.known || answer.proposal) {
+    if (!answer.known || answer.proposal || is_wish(answer)) {
       add_evidence(evidence, question.text);
       add_evidence(evidence, question.subject.address + " " + question.subject.rule_id + " " +
                                  question.subject.path + " " + question.subject.component);

@@ -39,7 +39,8 @@ struct UnsupportedFact {
 };
 
 // What of the answer stands on nothing. The question's own figures are allowed where the answer
-// repeats what was asked for: when it does not know, and when it proposes. A statement without
+// repeats what was asked for: when it does not know, and when it is
+// asked for a change. A statement without
 // marks may only repeat those.
 std::vector<UnsupportedFact> unsupported_facts(const wire::Answer& answer,
                                                const wire::Question& question);

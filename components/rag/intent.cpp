@@ -50,25 +50,6 @@ bool says_config(const Words& words) {
   return words.any({"config", "configs", "setting", "settings", "configured"});
 }
 
-// "how do I …", "what does … mean": the documentation's, whatever words stand in it.
-bool asks_documentation(const Slots& slots) {
-  const Words& words = slots.words;
-  if (slots.address_said || slots.rule_said) return false;
-  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
-                         "how can we",  "how to",     "how should",         "how would",
-                         "what is a",   "what is an", "what are the steps", "explain how",
-                         "can i",       "why would",  "why should",         "what if",
-                         "when should", "what kind",  "what kinds",         "where do",
-                         "where does",  "where is",   "where are",          "should i",
-                         "how do",      "how does"})) {
-    return true;
-  }
-  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
-    return true;
-  return words.any_phrase({"mean by", "does it work", "what does"}) &&
-         words.any({"mean", "means", "do"}) && slots.actor.empty();
-}
-
 Found about_address(const Slots& slots) {
   const Words& words = slots.words;
   const bool has_target = !slots.address.empty() || !slots.rule_id.empty();
@@ -77,7 +58,10 @@ Found about_address(const Slots& slots) {
                       says_rule(words) || words.any({"removed", "deleted", "added", "made"});
   const bool told = slots.address_said || slots.rule_said;
   if (says_why(words) && (blocks || told || words.size() <= 2)) return Intent::why_blocked;
-  if (says_who(words) && blocks) return Intent::who_blocked;
+  const bool did = slots.refers_back && words.any({"did", "done"});
+  if (says_who(words) && (blocks || did)) return Intent::who_blocked;
+  const bool ended = words.any({"removed", "deleted", "unblocked", "lifted"});
+  if (told && ended && !says_why(words)) return Intent::timeline;
   if (says_end(words) && (blocks || told || slots.refers_back)) return Intent::block_end;
   if (asks_count(words) && (says_attack(words) || !slots.kind.empty())) {
     return Intent::detections_count;
@@ -134,7 +118,8 @@ Found about_authors(const Slots& slots) {
                                                      "turned", "switched", "enabled", "disabled"});
   const bool subject = slots.path_said || !slots.components.empty() || says_config(words) ||
                        !slots.path.values.empty();
-  if (!subject || !acts) return {};
+  const bool did = slots.refers_back && words.any({"did", "done"}) && says_who(words);
+  if (!subject || !(acts || did)) return {};
   if (says_who(words) || words.phrase("by whom")) return Intent::config_author;
   if ((says_when(words) || says_why(words)) &&
       (slots.path_said || says_config(words) || slots.versions.size() == 1)) {
@@ -147,13 +132,15 @@ Found about_cluster(const Slots& slots) {
   const Words& words = slots.words;
   const bool asks_docs = words.any({"work", "works"});
   if (asks_docs) return {};
-  const bool acts = says_change(words) || says_who(words) || says_when(words) ||
-                    words.any({"created", "made", "joined", "added", "removed", "revoked", "new",
-                               "elected", "current", "list", "show", "which", "any", "many", "left",
-                               "last", "enrolled", "used"});
-  const bool cluster = words.any({"leader", "leaders", "election", "elections", "member", "members",
-                                  "node", "nodes", "token", "tokens", "enrolled", "enrolments",
-                                  "enrolment", "enroled", "joined", "failover", "failovers"});
+  const bool acts =
+      says_change(words) || says_who(words) || says_when(words) ||
+      words.any({"created", "made",    "joined",   "added", "removed", "revoked",  "new",
+                 "elected", "current", "list",     "show",  "which",   "any",      "many",
+                 "left",    "last",    "enrolled", "used",  "rotated", "announced"});
+  const bool cluster =
+      words.any({"leader", "leaders", "election", "elections", "member", "members", "node", "nodes",
+                 "token", "tokens", "keys", "enrolled", "enrolments", "enrolment", "enroled",
+                 "joined", "failover", "failovers"});
   return cluster && acts ? Found{Intent::cluster_changes} : Found{};
 }
 
@@ -187,8 +174,18 @@ Found about_detections(const Slots& slots) {
   return Intent::detections_list;
 }
 
+// "How long are things blocked": by the configuration, when no address is named.
+bool asks_ttl(const Slots& slots) {
+  const Words& words = slots.words;
+  return words.phrase("how long") && (says_rule(words) || says_block(words)) &&
+         slots.address.empty() && slots.rule_id.empty();
+}
+
 Found about_rules(const Slots& slots) {
   const Words& words = slots.words;
+  if (asks_ttl(slots)) return Intent::config_value;
+  const bool counts_blocks = asks_count(words) && (says_block(words) || says_rule(words));
+  if (counts_blocks && slots.path.score < 3) return Intent::rules_count;
   const bool rules = says_rule(words) || says_block(words) || says_unblock(words) ||
                      words.any({"blocklist", "blacklist", "allowlist", "whitelist", "allowlisted",
                                 "whitelisted", "expiring"}) ||
@@ -205,6 +202,9 @@ Found about_changes(const Slots& slots) {
   const bool happened = words.any({"happened", "happening", "news", "new"}) ||
                         words.any_phrase({"going on", "went on", "any changes"});
   if (missed) return Intent::changes_since;
+  const bool came_or_went =
+      words.any({"removed", "registered", "deleted", "unregistered", "added"});
+  if (slots.component_said && came_or_went && !says_config(words)) return Intent::timeline;
   if (says_change(words) || words.has("changelog")) {
     const bool one_config = !slots.components.empty() && !slots.time;
     if (one_config && (says_config(words) || slots.path_said || !says_who(words))) {
@@ -226,8 +226,8 @@ Found about_health(const Slots& slots) {
                  "reachable", "beating", "responding", "ill",     "sick",      "problem",
                  "problems",  "trouble", "doing",      "missing", "silent",    "issue",
                  "issues"}) ||
-      words.any_phrase({"is up", "up and", "are up", "is down", "down", "all good", "all green",
-                        "still up", "under control"});
+      words.any({"up", "down"}) ||
+      words.any_phrase({"is there", "all good", "all green", "still up", "under control"});
   const bool facts = words.any({"version", "address", "heartbeat", "seen", "uptime", "running",
                                 "registered", "host", "beat", "installed", "counters"}) ||
                      words.any_phrase({"where is", "where does", "last heard", "heard from"});
@@ -319,12 +319,15 @@ Found about_people(const Slots& slots) {
 
 Found about_components(const Slots& slots) {
   const Words& words = slots.words;
-  const bool all = words.any({"components", "agents", "component"}) ||
-                   (slots.components.size() >= 1 &&
-                    words.any({"sensors", "sniffers", "firewalls", "detectors", "many"}));
+  const bool kind = !slots.components.empty() &&
+                    words.any({"sensors", "sniffers", "firewalls", "detectors", "probes"});
+  const bool one = slots.component_said && words.has("component") && !words.has("components");
+  const bool all = (!one && words.any({"components", "agents", "component"})) ||
+                   (kind && (asks_count(words) || words.any({"list", "which", "what"})));
   const bool asks = words.any(
       {"list", "which", "what", "show", "all", "registered", "many", "have", "there", "connected"});
-  return all && asks && !says_config(words) ? Found{Intent::components_list} : Found{};
+  const bool other = says_config(words) || slots.path_said || says_change(words);
+  return all && asks && !other ? Found{Intent::components_list} : Found{};
 }
 
 }  // namespace
@@ -340,6 +343,28 @@ const char* to_string(Intent intent) {
   return kNames[static_cast<std::size_t>(intent)];
 }
 
+bool asks_documentation(const Slots& slots) {
+  const Words& words = slots.words;
+  if (slots.address_said || slots.rule_said) return false;
+  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
+                         "how can we",  "how to",     "how should",         "how would",
+                         "what is a",   "what is an", "what are the steps", "explain how",
+                         "can i",       "why would",  "why should",         "what if",
+                         "when should", "what kind",  "what kinds",         "where do",
+                         "where does",  "where is",   "where are",          "should i",
+                         "how do",      "how does"})) {
+    return true;
+  }
+  const bool asks_how = words.starts_with({"how are", "how is", "how long are", "how often"}) &&
+                        words.size() >= 5 && !slots.path_said &&
+                        !words.any({"things", "we", "doing", "everything", "going", "today"});
+  if (asks_how) return true;
+  if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
+    return true;
+  return words.any_phrase({"mean by", "does it work", "what does"}) &&
+         words.any({"mean", "means", "do"}) && slots.actor.empty();
+}
+
 Intent recognise(const Slots& slots) {
   if (const auto found = about_help(slots)) return *found;
   if (const auto wish = read_wish(slots)) {
@@ -348,8 +373,8 @@ Intent recognise(const Slots& slots) {
   if (asks_documentation(slots)) return Intent::passages;
   // The narrower before the wider: each takes only what it is sure of.
   for (const auto about : {about_address, about_people, about_model, about_versions, about_authors,
-                           about_cluster, about_detections, about_changes, about_components,
-                           about_health, about_rules, about_config}) {
+                           about_cluster, about_detections, about_changes, about_health,
+                           about_components, about_rules, about_config}) {
     if (const auto found = about(slots)) return *found;
   }
   return Intent::passages;

@@ -45,4 +45,7 @@ const char* to_string(Intent intent);
 
 Intent recognise(const Slots& slots);
 
+// "how do I …", "what does … mean": the documentation's, whatever words stand in it.
+bool asks_documentation(const Slots& slots);
+
 }  // namespace mlguard::rag

@@ -21,7 +21,8 @@ namespace {
 constexpr const char* kAbout =
     "rag: answers operators' questions about configurations, detections, rules and health, each\n"
     "with what it stands on (ml-guard ask). It listens on no port: questions come to it through\n"
-    "the control plane. It changes nothing.";
+    "the control plane. It changes nothing.\n\n"
+    "  rag evaluate ...    judges its answers on a recorded state";
 
 constexpr std::chrono::milliseconds kStateDeadline{10'000};
 constexpr std::int64_t kSyncMs = 5'000;  // Of one turn; building anew may take longer.

@@ -89,13 +89,39 @@ Result<bool> is_known(const Asked& asked, const Group& group) {
   return !hits->empty();
 }
 
-Result<std::vector<Hit>> hits_of(const Asked& asked, const std::vector<Group>& groups) {
+Result<std::vector<Hit>> search(const Asked& asked, const std::vector<Group>& groups,
+                                std::vector<Table> tables) {
   SearchQuery query;
   for (const Group& group : groups) query.groups.push_back(group.words);
+  query.filter.tables = std::move(tables);
   query.filter.limit = kHitsMax;
   query.now_ms = asked.now_ms();
   put_time(asked.slots, query.filter);
   return asked.index.search(query);
+}
+
+// What is written for those who build this product answers its operators last.
+bool is_for_builders(const Record& record) {
+  return record.table == Table::doc &&
+         (record.path == "docs/testing.md" || record.path == "docs/model-card.md");
+}
+
+Result<std::vector<Hit>> hits_of(const Asked& asked, const std::vector<Group>& groups) {
+  std::vector<Table> tables;
+  if (asks_documentation(asked.slots)) tables = {Table::doc};
+  auto hits = search(asked, groups, std::move(tables));
+  if (!hits.ok()) return hits;
+  std::stable_partition(hits->begin(), hits->end(),
+                        [](const Hit& hit) { return !is_for_builders(hit.record); });
+  return hits;
+}
+
+// Diagrams and code are no sentences.
+bool is_drawn(std::string_view text) {
+  for (const std::string_view stroke : {"\u2502", "\u2500", "\u25ba", "\u25b6", "    "}) {
+    if (text.find(stroke) != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 bool ends_sentence(std::string_view text, std::size_t at) {
@@ -121,7 +147,7 @@ std::vector<std::string> sentences_of(const Record& record) {
   const auto take = [&](std::size_t end) {
     std::string_view sentence = std::string_view(text).substr(begin, end - begin);
     begin = end;
-    if (is_table_rule(sentence)) return;
+    if (is_table_rule(sentence) || is_drawn(sentence)) return;
     while (!sentence.empty() && (sentence.front() == ' ' || sentence.front() == '\n' ||
                                  sentence.front() == '-' || sentence.front() == '|')) {
       sentence.remove_prefix(1);
@@ -228,6 +254,9 @@ Status answer_passages(const Asked& asked, Draft& draft) {
     const auto known = is_known(asked, group);
     if (!known.ok()) return known.error();
     group.known = *known;
+    // A name as it stands in a configuration or a counter is of our world.
+    const bool is_name = group.word.find('_') != std::string::npos;
+    group.domain = group.domain || (group.known && is_name);
   }
   const auto hits = hits_of(asked, groups);
   if (!hits.ok()) return hits.error();

@@ -15,6 +15,11 @@ using base::Result;
 
 constexpr std::size_t kNamesMax = 1'000;
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  return text;
+}
+
 std::vector<std::string> names_in(const Index& index, Column column, std::vector<Table> tables) {
   Filter filter;
   filter.tables = std::move(tables);
@@ -126,11 +131,18 @@ void read_versions(Slots& slots) {
   }
 }
 
+bool looks_like_address(const std::string& word) {
+  constexpr std::ptrdiff_t kDots = 3;
+  return std::count(word.begin(), word.end(), '.') == kDots &&
+         word.find_first_not_of("0123456789./:") == std::string::npos;
+}
+
 void read_places(const Index& index, Slots& slots) {
   const Words& words = slots.untimed;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string address = address_in(words.at(i));
     if (slots.address.empty() && !address.empty()) slots.address = address;
+    if (address.empty() && looks_like_address(words.at(i))) slots.no_address = words.at(i);
     if (address.empty() && slots.rule_id.empty() && is_rule_id(index, words.at(i))) {
       slots.rule_id = words.at(i);
     }
@@ -142,13 +154,12 @@ void read_places(const Index& index, Slots& slots) {
 }
 
 // "what did alice do", "by alice", "alice's changes", "has alice done".
-void read_actor(const wire::Question& question, const Index& index, Slots& slots) {
+void read_actor(const wire::Question& question, const std::vector<std::string>& actors,
+                Slots& slots) {
   const Words& words = slots.untimed;
   const auto is_me = [](const std::string& word) {
     return word == "i" || word == "me" || word == "my" || word == "myself";
   };
-  const std::vector<std::string> actors =
-      names_in(index, Column::actor, {Table::audit, Table::config_version, Table::change});
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words.at(i);
     const bool asks = i > 0 && (words.at(i - 1) == "did" || words.at(i - 1) == "by" ||
@@ -157,11 +168,10 @@ void read_actor(const wire::Question& question, const Index& index, Slots& slots
     if (is_me(word) && (asks || word == "my")) slots.actor = question.asked_by;
     if (!slots.actor.empty()) return;
     for (const std::string& actor : actors) {
-      std::string lower = actor;
-      for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
       std::size_t used = 0;
       const bool is_component = !role_at(words, i, used).empty();
-      if (word == lower && !is_component && (asks || !is_domain_word(word))) slots.actor = actor;
+      if (word == lower(actor) && !is_component && (asks || !is_domain_word(word)))
+        slots.actor = actor;
     }
   }
   // A name that nobody knows: "what did bob do".
@@ -212,17 +222,23 @@ std::string address_in(const std::string& word) {
 
 Result<Slots> read_question(const wire::Question& question, const Index& index) {
   Slots slots;
-  slots.words =
-      normalise(std::string_view(question.text).substr(0, 4 * wire::kQuestionCharsMax), spelling());
+  const std::vector<std::string> names =
+      names_in(index, Column::component, {Table::component, Table::config_version});
+  const std::vector<std::string> actors =
+      names_in(index, Column::actor, {Table::audit, Table::config_version});
+  Names known;
+  for (const auto& list : {names, actors}) {
+    for (const std::string& name : list) known.insert(lower(name));
+  }
+  slots.words = normalise(std::string_view(question.text).substr(0, 4 * wire::kQuestionCharsMax),
+                          spelling(), known);
   slots.untimed = slots.words;
   slots.time = find_time_phrase(slots.words, question.asked_at_ms, question.utc_offset_min);
   if (slots.time) slots.untimed.erase(slots.time->begin, slots.time->end);
-  const std::vector<std::string> names =
-      names_in(index, Column::component, {Table::component, Table::config_version, Table::config});
   read_components(names, slots);
   read_versions(slots);
   read_places(index, slots);
-  read_actor(question, index, slots);
+  read_actor(question, actors, slots);
   auto values = values_at(index, "", question.asked_at_ms);
   if (!values.ok()) return values.error();
   std::vector<Record> meant;

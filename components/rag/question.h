@@ -26,6 +26,7 @@ struct Slots {
   bool component_said = false;          // false: it is the last answer's
   std::string address;                  // as typed, without a port
   bool address_said = false;
+  std::string no_address;  // "203.0.113.300": meant as one, and none
   std::string rule_id;
   bool rule_said = false;
   std::string kind;  // of detection

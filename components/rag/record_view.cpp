@@ -93,7 +93,7 @@ std::string plural(std::uint64_t count, const std::string& noun) {
 
 std::string figure_text(double value) {
   std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.6g", value);
+  std::snprintf(text.data(), text.size(), "%.4g", value);
   return text.data();
 }
 

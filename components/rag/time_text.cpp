@@ -14,6 +14,8 @@ constexpr int kHourMin = 60;
 constexpr std::size_t kDateChars = 10;
 constexpr std::size_t kClockBegin = 11;
 constexpr std::size_t kClockChars = 5;
+constexpr std::size_t kSecondsBegin = 16;
+constexpr std::size_t kSecondsChars = 8;
 
 }  // namespace
 
@@ -32,7 +34,9 @@ std::string local_time(std::int64_t wall_ms, int utc_offset_min) {
   if (wall_ms == 0) return {};
   const std::string iso = base::iso_time(wall_ms + utc_offset_min * kMinuteMs);
   if (iso.size() < kClockBegin + kClockChars) return {};
-  return iso.substr(0, kDateChars) + " " + iso.substr(kClockBegin, kClockChars) + " " +
+  const bool full_minute = iso.substr(kSecondsBegin, 3) == ":00";
+  return iso.substr(0, kDateChars) + " " +
+         iso.substr(kClockBegin, full_minute ? kClockChars : kSecondsChars) + " " +
          zone_text(utc_offset_min);
 }
 

@@ -9,7 +9,7 @@ namespace mlguard::rag {
 
 // "UTC", "UTC+1", "UTC-3:30".
 std::string zone_text(int utc_offset_min);
-// "2026-11-25 14:03 UTC+1"; empty for 0.
+// "2026-11-25 14:03:20 UTC+1", "2026-11-25 14:03 UTC+1" at the full minute; empty for 0.
 std::string local_time(std::int64_t wall_ms, int utc_offset_min);
 // "3 h ago", "in 40 min", "just now".
 std::string age_text(std::int64_t wall_ms, std::int64_t now_ms);

@@ -145,7 +145,7 @@ constexpr std::array<std::string_view, 40> kSynonyms = {
     "shipping ship segments segment",
     "install installation setup",
     "drift repair repaired repairs tampered",
-    "merge conflict conflicts divergence"};
+    "rollout roll deploy activate"};
 
 constexpr std::string_view kStopWords =
     " a an the is are was were be been being am do does did done doing have has had having i you "
@@ -325,6 +325,7 @@ const Spelling& spelling() {
     for (const std::string_view list : {kPlainWords, kStopWords}) {
       for (std::string& word : split(list)) all.others.insert(std::move(word));
     }
+    for (const std::string& word : all.words) all.stems.insert(stem(word));
     return all;
   }();
   return made;

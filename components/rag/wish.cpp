@@ -121,8 +121,9 @@ std::optional<Wish> network_wish(const Slots& slots, std::size_t at) {
   const bool about_rule =
       words.any({"rule", "block", "ban", "allowlist", "whitelist", "blocklist"});
   const bool adds = verb == "add" || verb == "put" || verb == "create" || verb == "make";
-  const bool has_target = !slots.address.empty() || !slots.rule_id.empty();
-  if (!has_target || is_everything(words)) {
+  const bool has_target =
+      !slots.address.empty() || !slots.rule_id.empty() || !slots.no_address.empty();
+  if (!has_target || (is_everything(words) && !slots.address_said)) {
     const bool any = block || unblock || allow || never_block || stop_blocking;
     return any && points_at_something(slots, at) && (is_everything(words) || !has_target)
                ? std::optional(plain_wish(WishKind::refused, slots, at))

@@ -146,13 +146,15 @@ void append_written_out(std::vector<std::string>& out, const std::string& raw) {
   if (!word.empty() && word != "-") out.push_back(word.substr(0, kWordCharsMax));
 }
 
-bool all_letters(std::string_view word) { return std::all_of(word.begin(), word.end(), is_alpha); }
+bool all_letters(std::string_view word) {
+  return std::all_of(word.begin(), word.end(), [](char c) { return is_alpha(c) || c == '-'; });
+}
 
 std::string corrected(const std::string& word, const Spelling& spelling) {
   constexpr std::size_t kCorrectedCharsMin = 4;
   constexpr std::size_t kTwoMistakesCharsMin = 8;
   if (word.size() < kCorrectedCharsMin || !all_letters(word)) return word;
-  if (spelling.others.contains(word)) return word;
+  if (spelling.others.contains(word) || spelling.stems.contains(stem(word))) return word;
   const std::size_t most = word.size() >= kTwoMistakesCharsMin ? 2 : 1;
   const std::string* best = nullptr;
   std::size_t best_distance = most + 1;
@@ -232,10 +234,11 @@ Words split_words(std::string_view text) {
   return Words(std::move(words));
 }
 
-Words normalise(std::string_view question, const Spelling& spelling) {
+Words normalise(std::string_view question, const Spelling& spelling, const Names& names) {
   const Words split = split_words(question);
   std::vector<std::string> words;
-  for (const std::string& word : split.all()) words.push_back(corrected(word, spelling));
+  for (const std::string& word : split.all())
+    words.push_back(names.contains(word) ? word : corrected(word, spelling));
   return Words(std::move(words));
 }
 

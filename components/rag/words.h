@@ -45,8 +45,11 @@ class Words {
 struct Spelling {
   std::vector<std::string> words;
   std::set<std::string, std::less<>> others;
+  std::set<std::string, std::less<>> stems;  // of `words`: "attacked" beside "attacker"
 };
-Words normalise(std::string_view question, const Spelling& spelling);
+// `names` are what the index knows by that name: never taken for mistakes, either.
+using Names = std::set<std::string, std::less<>>;
+Words normalise(std::string_view question, const Spelling& spelling, const Names& names);
 // The same without the corrections.
 Words split_words(std::string_view text);
 
