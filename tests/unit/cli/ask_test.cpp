@@ -61,6 +61,42 @@ TEST_F(AskTest, ShowsTheAnswerAndWhatItStandsOnAndCarriesTheQuestionWhole) {
   EXPECT_TRUE(contains(json, R"("key": "ab12")")) << json;
 }
 
+// A rag that streams, is lost, and begins again: what is shown says so, and ends with the answer.
+TEST_F(AskTest, ProseIsShownAsItComesAndAQuestionThatBeginsAgainSaysSo) {
+  start_cluster(1);
+  set_answer("POST /v1/questions", wire::encode_question_id("q1"));
+  wire::Answer answer = known("It is blocked [1]. For good.");
+  answer.prose = true;
+  std::vector<wire::QuestionNews> news = {
+      {1, 1, "It is blo", {}}, {2, 1, "It is blocked [1].", {}}, {2, 2, " For good.", answer}};
+  std::size_t next = 0;
+  servers_.clear();
+  own_answers_.resize(1);
+  add_server([&](const test::FakeRequest& request) {
+    if (request.method != "GET" || !contains(request.target, "/v1/questions/q1")) {
+      return this->answer(0, request);
+    }
+    test::FakeAnswer one;
+    one.message.body = wire::encode(news.at(next++));
+    return one;
+  });
+  introduce_all(endpoints()[0]);
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  Streams streams{in, out, err};
+  streams.out_is_terminal = true;
+  Environment environment;
+  environment.variables["NO_COLOR"] = "1";
+  EXPECT_EQ(
+      cli::run({"ask", "x", "--endpoints", endpoints()[0], "--credentials", credential_path()},
+               streams, environment),
+      0)
+      << err.str();
+  EXPECT_TRUE(out.str().starts_with("It is blo\nIt is blocked [1]. For good.\n")) << out.str();
+  EXPECT_TRUE(contains(err.str(), "begins again")) << err.str();
+}
+
 TEST_F(AskTest, NothingThatRagSaysSteersTheTerminal) {
   start_cluster(1);
   set_answer("POST /v1/questions", wire::encode_question_id("q1"));
