@@ -328,6 +328,18 @@ void questions() {
   seed("ask", "news", '\5' + wire::encode(wire::QuestionNews{1, 2, "It is", answer}));
 }
 
+void prose() {
+  seed("prose", "events",
+       "\7: hi\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"It is\"}}]}\n\n"
+       "data: [DONE]\n\n");
+  seed(
+      "prose", "sentences",
+      "\3Rule ab12 drops 10.0.0.5 [1]. It scored 0.93. [1][1]\n1. And 10.0.0.6 [2]! Run `rm -rf`.");
+  seed("prose", "times",
+       std::string(1, '\0') +
+           "Made at 2023-11-14T22:13:20Z [1]. See https://x.example [1]? \x1b[2J");
+}
+
 void models() {
   using namespace ml_detector;
   const std::string three = model_file_text(trained_model(3, 4, 2, 2).xgboost, 3, 4);
@@ -356,6 +368,7 @@ int main(int argc, char** argv) {
   packets();
   pipeline_frames();
   questions();
+  prose();
   models();
   return 0;
 }
