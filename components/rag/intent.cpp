@@ -356,7 +356,7 @@ bool asks_documentation(const Slots& slots) {
     return true;
   }
   const bool asks_how = words.starts_with({"how are", "how is", "how long are", "how often"}) &&
-                        words.size() >= 5 && !slots.path_said &&
+                        words.size() >= 5 && !says_config(words) &&
                         !words.any({"things", "we", "doing", "everything", "going", "today"});
   if (asks_how) return true;
   if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
