@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "rag/index_words.h"
 #include "rag/network_key.h"
 #include "rag/sqlite_index.h"
 #include "rag/sqlite_values.h"
@@ -65,8 +66,6 @@ CREATE TABLE passage(
   related TEXT NOT NULL,
   detail TEXT NOT NULL
 );
-CREATE VIRTUAL TABLE words USING fts5(
-  title, place, text, content='passage', content_rowid='id', tokenize="porter unicode61");
 CREATE TABLE table_name(tbl INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE VIEW records AS
   SELECT t.name AS "table", r.key, r.revision,
@@ -78,6 +77,13 @@ CREATE VIEW records AS
     r.actor, r.score, p.related, p.detail
   FROM record r JOIN passage p USING(id) JOIN table_name t USING(tbl);
 )sql";
+
+// A table of words for each table: the newest of one table are found without passing by all others.
+std::string words_schema(Table table) {
+  return "CREATE VIRTUAL TABLE " + words_table(table) +
+         " USING fts5(title, place, text, content='passage', content_rowid='id', "
+         "tokenize=\"porter unicode61\")";
+}
 
 // Cut at a character of UTF-8, and marked as cut.
 std::string cut(const std::string& text, std::size_t bytes_max) {
@@ -171,6 +177,7 @@ Status SqliteIndex::prepare() {
   if (empty) {
     SQLite::Transaction made(*db_);
     db_->exec(kSchema);
+    for (const Table table : tables_of({})) db_->exec(words_schema(table));
     for (const Table table : tables_of({})) {
       db_->exec("INSERT INTO table_name VALUES(" + std::to_string(static_cast<int>(table)) + ", '" +
                 to_string(table) + "')");
@@ -208,13 +215,25 @@ Error SqliteIndex::error_of_exception() const {
   }
 }
 
-SQLite::Statement& SqliteIndex::cached(const char* sql) const {
+SQLite::Statement& SqliteIndex::cached(const std::string& sql) const {
   auto& statement = statements_[sql];
   if (!statement) statement = std::make_unique<SQLite::Statement>(*db_, sql);
   statement->reset();
   statement->clearBindings();
   return *statement;
 }
+
+namespace {
+
+void bind_words(SQLite::Statement& statement, std::int64_t id,
+                const std::array<std::string, kRankColumns>& words) {
+  statement.bind(1, id);
+  for (int column = 0; column < kRankColumns; ++column) {
+    statement.bind(column + 2, words[static_cast<std::size_t>(column)]);
+  }
+}
+
+}  // namespace
 
 template <class Work>
 Status SqliteIndex::write(Work&& work) {
@@ -310,12 +329,27 @@ std::int64_t SqliteIndex::id_for(const Record& record) {
   return highest + 1;
 }
 
+SqliteIndex::Words SqliteIndex::words_of(std::int64_t id) const {
+  Words words;
+  SQLite::Statement& passage = cached("SELECT title, place, text FROM passage WHERE id = ?");
+  passage.bind(1, id);
+  if (passage.executeStep()) {
+    for (int column = 0; column < kRankColumns; ++column) {
+      words[static_cast<std::size_t>(column)] = joined_words(passage.getColumn(column).getString());
+    }
+  }
+  passage.reset();
+  return words;
+}
+
 void SqliteIndex::remove_id(std::int64_t id) {
-  SQLite::Statement& words = cached(
-      "INSERT INTO words(words, rowid, title, place, text) "
-      "SELECT 'delete', id, title, place, text FROM passage WHERE id = ?");
-  words.bind(1, id);
-  words.exec();
+  // An external-content table forgets a row when it is told the words that it was given.
+  const Words words = words_of(id);
+  const std::string table = words_table(table_of_id(id));
+  SQLite::Statement& forget = cached("INSERT INTO " + table + "(" + table +
+                                     ", rowid, title, place, text) VALUES ('delete', ?, ?, ?, ?)");
+  bind_words(forget, id, words);
+  forget.exec();
   for (const char* sql : {"DELETE FROM passage WHERE id = ?", "DELETE FROM record WHERE id = ?"}) {
     SQLite::Statement& row = cached(sql);
     row.bind(1, id);
@@ -359,11 +393,10 @@ void SqliteIndex::put_one(const Record& record) {
   passage.bind(7, cut(record.related, kColumnBytesMax));
   passage.bind(8, cut(record.detail, kDetailBytesMax));
   passage.exec();
-  SQLite::Statement& words = cached(
-      "INSERT INTO words(rowid, title, place, text) "
-      "SELECT id, title, place, text FROM passage WHERE id = ?");
-  words.bind(1, id);
-  words.exec();
+  SQLite::Statement& learn = cached("INSERT INTO " + words_table(record.table) +
+                                    "(rowid, title, place, text) VALUES (?, ?, ?, ?)");
+  bind_words(learn, id, words_of(id));
+  learn.exec();
 }
 
 Status SqliteIndex::put(const std::vector<Record>& records, std::uint64_t revision) {

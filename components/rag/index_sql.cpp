@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "rag/index_words.h"
 #include "rag/network_key.h"
 
 namespace mlguard::rag {
@@ -91,7 +92,7 @@ bool can_be_looked_for(const std::string& word) {
 // As a string of FTS5: what stands inside is words, never an operator.
 std::string quoted(const std::string& word) {
   std::string text = "\"";
-  for (const char letter : word.substr(0, kWordBytesMax)) {
+  for (const char letter : joined_words(word.substr(0, kWordBytesMax))) {
     if (letter == '"') text += '"';
     text += static_cast<unsigned char>(letter) < 0x20 ? ' ' : letter;
   }
@@ -122,7 +123,10 @@ base::Result<SqlWhere> where_of(const Filter& filter) {
   for (const Table table : tables_of(filter)) {
     tables += (tables.empty() ? "" : ",") + std::to_string(static_cast<int>(table));
   }
-  where.add("r.tbl IN (" + tables + ")");
+  // "+": SQLite is not to walk through a table by time where a key, path or network finds the rows.
+  const bool narrow =
+      !filter.path.empty() || !filter.path_suffix.empty() || !filter.address.empty();
+  where.add((narrow ? "+r.tbl IN (" : "r.tbl IN (") + tables + ")");
   where.add_text("r.key = ?", filter.key);
   where.add_text("r.component = ?", filter.component);
   if (filter.version != 0) where.add("r.version = ?", static_cast<std::int64_t>(filter.version));

@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::size_t kSectionBytesMax = 3'000;  // leaves room below kRecordTextBytesMax
 
+constexpr const char* kConfigurationPage = "docs/configuration.md";
+
 struct Section {
   std::string title;
   std::string text;
@@ -63,6 +65,43 @@ std::vector<std::string> parts_of(std::string_view text) {
   return parts;
 }
 
+// "| `thresholds.block` | `0.9` | 0 to 1 | From this score …|": its cells; nothing for other lines.
+std::vector<std::string> cells_of(std::string_view row) {
+  std::vector<std::string> cells;
+  if (row.substr(0, 3) != "| `") return cells;
+  row.remove_prefix(1);
+  for (std::size_t end = row.find(" |"); end != std::string_view::npos; end = row.find(" |")) {
+    const std::size_t from = row.find_first_not_of(' ');
+    cells.emplace_back(from < end ? row.substr(from, end - from) : std::string_view());
+    row.remove_prefix(end + 2);
+  }
+  return cells;
+}
+
+// A key's row of docs/configuration.md says all about that key, and is what is asked for.
+std::vector<Record> key_records(const Section& section, const std::string& page) {
+  constexpr std::size_t kColumns = 4;
+  std::vector<Record> records;
+  std::string_view text = section.text;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::vector<std::string> cells = cells_of(text.substr(0, end));
+    text.remove_prefix(std::min(text.size(), end + 1));
+    if (cells.size() != kColumns) continue;
+    Record record;
+    record.table = Table::doc;
+    record.path = cells[0].substr(1, cells[0].rfind('`') - 1);
+    record.component = section.title;
+    record.key = page + "#" + section.title + "." + record.path;
+    record.kind = "documentation";
+    record.title = section.title + " " + record.path;
+    record.text = "Setting " + record.path + " of " + section.title + ": " + cells[3] +
+                  " Default: " + cells[1] + ". Values: " + cells[2] + ".";
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 std::string trimmed(std::string_view text) {
   const std::size_t from = text.find_first_not_of(" \n\t");
   if (from == std::string_view::npos) return {};
@@ -77,6 +116,11 @@ std::vector<Record> doc_records(const base::EmbeddedFile& file, const std::strin
   for (const Section& section : sections_of(file.content)) {
     const bool first = records.empty();
     if (first && !section.title.empty()) page = section.title;
+    if (folder + file.name == kConfigurationPage) {
+      for (Record& record : key_records(section, kConfigurationPage)) {
+        records.push_back(std::move(record));
+      }
+    }
     std::size_t number = 0;
     for (const std::string& part : parts_of(section.text)) {
       const std::string text = trimmed(part);

@@ -1,13 +1,15 @@
 // The Index in SQLite; internal to it. Written in index.cpp, read in index_read.cpp.
 //
 // `record` holds the exact columns, `passage` the long texts (so that exact questions read narrow
-// rows), `words` the FTS5 table over both. A row's id is its table's number and a counter: within a
+// rows), `words_TABLE` an FTS5
+// table over both for each kind of record. A row's id is its table's number and a counter: within a
 // table, what was put later has the higher id, and FTS5 finds one table's rows by a range of ids.
 // The view `records` shows all of it to a person with `sqlite3`.
 //
 // Threads: one at a time. Methods turn SQLite::Exception into Error.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +61,9 @@ class SqliteIndex final : public Index {
   template <class Work>
   auto read(Work&& work) const -> decltype(work());
   base::Error error_of_exception() const;
-  SQLite::Statement& cached(const char* sql) const;
+  using Words = std::array<std::string, kRankColumns>;  // as FTS5 is given them
+  SQLite::Statement& cached(const std::string& sql) const;
+  Words words_of(std::int64_t id) const;
 
   void begin_transaction();
   void end_transaction(bool keep);
@@ -72,16 +76,19 @@ class SqliteIndex final : public Index {
   void load_meta();
 
   void weigh(const std::vector<WordGroup>& groups, std::vector<bool>& rare) const;
-  // False: more matched in some table than were looked at.
-  bool collect(const MatchExpression& match, const Filter& filter, const SqlWhere& where,
+  void collect(const std::vector<WordGroup>& groups, const std::vector<bool>& rare,
+               const SearchQuery& query, const SqlWhere& where, Table table,
                Candidates& candidates) const;
+  // How many were ranked: kRankedRowsMax when there may be more.
+  std::int64_t rank_matches(const MatchExpression& match, const SqlWhere& where, Table table,
+                            Candidates& candidates) const;
   std::vector<Hit> best_of(const SearchQuery& query, const Candidates& candidates) const;
   std::optional<Record> record_of(std::int64_t id) const;
 
   const std::string path_;
   mutable RankContext rank_;  // Of the running search.
   std::unique_ptr<SQLite::Database> db_;
-  mutable std::unordered_map<const char*, std::unique_ptr<SQLite::Statement>> statements_;
+  mutable std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>> statements_;
   std::uint64_t revision_ = 0;
   std::string history_;
   bool rebuilt_ = false;

@@ -16,6 +16,8 @@ IdRange ids_of(Table table) {
 
 Table table_of_id(std::int64_t id) { return static_cast<Table>(id >> kTableShift); }
 
+std::string words_table(Table table) { return std::string("words_") + to_string(table); }
+
 void bind_value(SQLite::Statement& statement, int position, const SqlValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) {
     statement.bind(position, *number);

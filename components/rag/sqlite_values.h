@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "rag/index_sql.h"
@@ -20,6 +21,8 @@ struct IdRange {
 // The ids of a table's rows.
 IdRange ids_of(Table table);
 Table table_of_id(std::int64_t id);
+// The FTS5 table of a table's words.
+std::string words_table(Table table);
 
 void bind_value(SQLite::Statement& statement, int position, const SqlValue& value);
 // From `position` on; says which is the next.

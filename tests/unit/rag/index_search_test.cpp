@@ -49,6 +49,29 @@ TEST(IndexSearchTest, WordsAreFoundByTheirStemAndAsPhrases) {
   EXPECT_THAT(search(*index, {{"10.0.0.5"}}), ElementsAre("b"));
 }
 
+TEST(IndexSearchTest, AddressesAndNumbersAreOneWord) {
+  const auto index = index_in(":memory:");
+  ASSERT_TRUE(
+      index
+          ->put({passage(Table::rule, "four", "drop 10.77.1.66/32", "At 10.77.1.66."),
+                 passage(Table::rule, "six", "drop it", "From 2001:db8:5ca::9, port 80:"),
+                 passage(Table::rule, "port", "x", "to 10.77.2.80:22 and [2001:db8::1]:443"),
+                 passage(Table::config, "value", "x", "thresholds.block is 0.92.")},
+                1)
+          .ok());
+  EXPECT_THAT(search(*index, {{"10.77.1.66"}}), ElementsAre("four"));
+  EXPECT_THAT(search(*index, {{"10.77.1.66/32"}}), ElementsAre("four"));
+  EXPECT_THAT(search(*index, {{"2001:db8:5ca::9"}}), ElementsAre("six"));
+  EXPECT_THAT(search(*index, {{"10.77.2.80"}}), ElementsAre("port"));
+  EXPECT_THAT(search(*index, {{"2001:db8::1"}}), ElementsAre("port"));
+  EXPECT_THAT(search(*index, {{"0.92"}}), ElementsAre("value"));
+  EXPECT_THAT(search(*index, {{"92"}}), IsEmpty());
+  EXPECT_THAT(search(*index, {{"thresholds.block"}}), ElementsAre("value"));
+  EXPECT_THAT(search(*index, {{"block"}}), ElementsAre("value"));
+  ASSERT_TRUE(index->remove(Table::rule, {"four"}).ok());
+  EXPECT_THAT(search(*index, {{"10.77.1.66"}}), IsEmpty());
+}
+
 TEST(IndexSearchTest, NoTextIsAQuery) {
   const auto index = index_in(":memory:");
   ASSERT_TRUE(index->put({passage(Table::doc, "a", "near", "title or \"text\" and not")}, 1).ok());
