@@ -29,8 +29,8 @@ const rag::Index& recorded() {
 }
 
 void check_proposal(const wire::Proposal& proposal) {
-  constexpr std::array<std::string_view, 5> kActions = {"config.set", "config.rollback", "rules.add",
-                                                        "rules.remove", "model.activate"};
+  constexpr std::array<std::string_view, 5> kActions = {
+      "config.set", "config.rollback", "rules.add", "rules.remove", "model.activate"};
   const bool listed =
       std::find(kActions.begin(), kActions.end(), proposal.action) != kActions.end();
   fuzz::must(listed, "the action is on the whitelist");

@@ -38,8 +38,9 @@ using Texts = std::vector<std::string>;
 TEST(FactCheckTest, WhatStandsInACitedPassageIsSupported) {
   const std::string passage =
       "Rule auto-3f2a drops 10.0.0.5/32, score 0.90, port 443, at 2026-11-26T17:32:08.123Z.";
-  EXPECT_EQ(invented(answer_of("10.0.0.5 is blocked by auto-3f2a, score 0.9, port 443. [1]", {passage})),
-            Texts{});
+  EXPECT_EQ(
+      invented(answer_of("10.0.0.5 is blocked by auto-3f2a, score 0.9, port 443. [1]", {passage})),
+      Texts{});
 }
 
 TEST(FactCheckTest, ANumberThatNoPassageHasIsInvented) {
@@ -52,7 +53,8 @@ TEST(FactCheckTest, AnAddressIsComparedAsAnAddress) {
   EXPECT_EQ(invented(answer_of("2001:DB8::1 is blocked. [1]", {"2001:db8:0:0::1/128"})), Texts{});
   EXPECT_EQ(invented(answer_of("10.0.0.50 is blocked. [1]", {"10.0.0.5"})), Texts{"10.0.0.50"});
   EXPECT_EQ(invented(answer_of("10.0.0.5:22 was attacked. [1]", {"10.0.0.5"})), Texts{"22"});
-  EXPECT_EQ(invented(answer_of("10.0.0.0/8 is blocked. [1]", {"10.0.0.0/24"})), Texts{"10.0.0.0/8"});
+  EXPECT_EQ(invented(answer_of("10.0.0.0/8 is blocked. [1]", {"10.0.0.0/24"})),
+            Texts{"10.0.0.0/8"});
 }
 
 TEST(FactCheckTest, ATimeMayBeToldInAnotherZoneOrByItsAge) {

@@ -97,8 +97,9 @@ TEST(TimePhraseTest, VersionsAreNoTimes) {
 }
 
 TEST(TimePhraseTest, OrdinaryWordsHoldNoTime) {
-  for (const char* text : {"block 10.0.0.9 for 2 hours", "which rules are on", "the sun is up",
-                           "raise it to 0.9", "last attack", "version 3", "", "is 10.0.0.5 blocked"}) {
+  for (const char* text :
+       {"block 10.0.0.9 for 2 hours", "which rules are on", "the sun is up", "raise it to 0.9",
+        "last attack", "version 3", "", "is 10.0.0.5 blocked"}) {
     EXPECT_FALSE(phrase_in(text)) << text;
   }
 }
