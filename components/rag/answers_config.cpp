@@ -87,30 +87,14 @@ const Record* before(const std::vector<Record>& history, const Record& set) {
   return found;
 }
 
-Status say_author(const Asked& asked, Draft& draft, const Record& value) {
-  const auto history = history_of(asked.index, value);
-  if (!history.ok()) return history.error();
-  const Record* set = set_to(*history, asked.slots.untimed);
-  const bool past = set != nullptr;
-  if (set == nullptr) set = set_in(*history, value);
-  if (set == nullptr) return {};
-  const auto version = version_record(asked.index, set->component, set->version);
-  if (!version.ok()) return version.error();
-  const Record* old = before(*history, *set);
-  Cited cited = {draft.cite(*set)};
-  if (*version) cited.push_back(draft.cite(**version));
-  if (old != nullptr) cited.push_back(draft.cite(*old));
-  std::string sentence = value.path + " of " + value.component + (past ? " became " : " is ") +
-                         one_line(set->value) + (past ? " in version " : " since version ") +
-                         std::to_string(set->version);
-  if (*version) sentence += ", set " + authorship(draft, **version);
-  if (old != nullptr) sentence += "; before it was " + one_line(old->value);
-  draft.say(sentence + ".", cited);
-  return {};
-}
-
 // One value as it is, or was.
 Status say_value(const Asked& asked, Draft& draft, const Record& value, std::int64_t at_ms) {
+  if (value.table == Table::doc) {
+    draft.say(value.path + " of " + value.component + " is not set; the default is " +
+                  one_line(value.value) + ".",
+              {draft.cite(value)});
+    return {};
+  }
   const bool past = asked.slots.time.has_value() || !asked.slots.versions.empty();
   std::string sentence = value.path + " of " + value.component + (past ? " was " : " is ") +
                          one_line(value.value) + " in version " + std::to_string(value.version);
@@ -137,6 +121,29 @@ Status say_value(const Asked& asked, Draft& draft, const Record& value, std::int
       cited.push_back(draft.cite(**version));
     }
   }
+  draft.say(sentence + ".", cited);
+  return {};
+}
+
+Status say_author(const Asked& asked, Draft& draft, const Record& value) {
+  if (value.table == Table::doc) return say_value(asked, draft, value, asked.now_ms());
+  const auto history = history_of(asked.index, value);
+  if (!history.ok()) return history.error();
+  const Record* set = set_to(*history, asked.slots.untimed);
+  const bool past = set != nullptr;
+  if (set == nullptr) set = set_in(*history, value);
+  if (set == nullptr) return {};
+  const auto version = version_record(asked.index, set->component, set->version);
+  if (!version.ok()) return version.error();
+  const Record* old = before(*history, *set);
+  Cited cited = {draft.cite(*set)};
+  if (*version) cited.push_back(draft.cite(**version));
+  if (old != nullptr) cited.push_back(draft.cite(*old));
+  std::string sentence = value.path + " of " + value.component + (past ? " became " : " is ") +
+                         one_line(set->value) + (past ? " in version " : " since version ") +
+                         std::to_string(set->version);
+  if (*version) sentence += ", set " + authorship(draft, **version);
+  if (old != nullptr) sentence += "; before it was " + one_line(old->value);
   draft.say(sentence + ".", cited);
   return {};
 }

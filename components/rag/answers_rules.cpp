@@ -34,7 +34,8 @@ RuleSelection rule_selection_of(const Asked& asked) {
   if (slots.address.empty()) filter.key = slots.rule_id;
   filter.actor = !slots.actor.empty() ? slots.actor : slots.component();
   selection.soon = words.any({"expire", "expires", "expiring", "ending", "soon", "next", "end"});
-  if (words.any({"allow", "allowed", "allowlist", "allowlisted", "whitelist", "whitelisted"})) {
+  if (words.any(
+          {"allow", "allowed", "allowlist", "allowlisted", "whitelist", "whitelisted", "never"})) {
     selection.action = "allow";
   } else if (words.any({"block", "blocked", "blocks", "blocking", "banned", "blocklist", "drop"})) {
     selection.action = "drop";

@@ -71,6 +71,21 @@ bool goes_the_way(Direction direction, const std::string& before, const std::str
   return direction == Direction::up ? new_number > old_number : new_number < old_number;
 }
 
+// The configuration's version that a change is made against: a default belongs to the active one.
+Result<std::uint64_t> version_of(const Asked& asked, const Record& value) {
+  if (value.table != Table::doc) return value.version;
+  const auto active = active_version(asked, value.component);
+  if (!active.ok()) return active.error();
+  return *active ? (*active)->version : std::uint64_t{0};
+}
+
+std::string present_text(const Record& value) {
+  const std::string what = value.path + " of " + value.component + " is ";
+  if (value.table == Table::doc)
+    return what + "not set; the default is " + one_line(value.value) + ".";
+  return what + one_line(value.value) + " in version " + std::to_string(value.version) + ".";
+}
+
 Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   const std::vector<Record>& values = asked.slots.path.values;
   if (values.empty()) {
@@ -82,9 +97,9 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
   draft.subject.component = value.component;
   draft.subject.path = value.path;
   const std::size_t cited = draft.cite(value);
-  draft.say(value.path + " of " + value.component + " is " + one_line(value.value) +
-                " in version " + std::to_string(value.version) + ".",
-            {cited});
+  const auto version = version_of(asked, value);
+  if (!version.ok()) return version.error();
+  draft.say(present_text(value), {cited});
   if (wish.value.empty()) {
     refuse(draft, "Say the value that it shall have, such as: set it to " + one_line(value.value),
            "");
@@ -118,7 +133,7 @@ Status propose_value(const Asked& asked, const Wish& wish, Draft& draft) {
                      shell_quoted(value.path) + " " + shell_quoted(*made);
   proposal.diff = diff_text(value.component + " " + value.path, value.path + ": " + value.value,
                             value.path + ": " + *made);
-  proposal.expected_version = value.version;
+  proposal.expected_version = *version;
   draft.say("To make it " + one_line(*made) + ": " + proposal.command, {cited});
   draft.proposal = std::move(proposal);
   return {};

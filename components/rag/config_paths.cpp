@@ -39,10 +39,10 @@ bool is_silent(std::string_view word) {
 
 // Words of paths that people say of many other things: alone they mean none of these values.
 bool is_generic(std::string_view word) {
-  constexpr std::array<std::string_view, 22> kGeneric = {
-      "rules", "model", "flow", "flows", "hosts", "ports",  "reports", "name",
-      "path",  "key",   "max",  "min",   "scan",  "minute", "brute",   "force",
-      "flood", "sweep", "half", "open",  "fast",  "answer"};
+  constexpr std::array<std::string_view, 26> kGeneric = {
+      "rules", "model", "flow", "flows",  "hosts",  "ports",  "reports", "name",  "path",
+      "key",   "max",   "min",  "scan",   "minute", "brute",  "force",   "flood", "sweep",
+      "half",  "open",  "fast", "answer", "block",  "detect", "address", "run"};
   return std::find(kGeneric.begin(), kGeneric.end(), word) != kGeneric.end();
 }
 
@@ -144,6 +144,30 @@ base::Result<std::vector<Record>> values_at(const Index& index, const std::strin
   filter.limit = kValuesMax;
   filter.order = Order::oldest_first;
   return index.find(filter);
+}
+
+base::Status add_defaults(const Index& index, const std::vector<std::string>& components,
+                          std::vector<Record>& values) {
+  std::set<std::pair<std::string, std::string>> there;
+  for (const Record& value : values) there.emplace(value.component, value.path);
+  Filter filter;
+  filter.tables = {Table::doc};
+  filter.limit = kValuesMax;
+  for (const std::string& component : components) {
+    filter.component = component;
+    const auto keys = index.find(filter);
+    if (!keys.ok()) return keys.error();
+    for (const Record& key : *keys) {
+      constexpr std::string_view kDefault = " Default: `";
+      const std::size_t at = key.text.find(kDefault);
+      if (key.path.empty() || at == std::string::npos) continue;
+      if (there.contains({component, key.path})) continue;
+      const std::size_t begin = at + kDefault.size();
+      values.push_back(key);
+      values.back().value = key.text.substr(begin, key.text.find('`', begin) - begin);
+    }
+  }
+  return {};
 }
 
 PathMatch match_path(const std::vector<Record>& values, const Words& words) {

@@ -17,6 +17,11 @@ namespace mlguard::rag {
 base::Result<std::vector<Record>> values_at(const Index& index, const std::string& component,
                                             std::int64_t at_ms);
 
+// The keys that the documentation knows and the components' configurations do not have: as records
+// of Table::doc, of which `value` is the default.
+base::Status add_defaults(const Index& index, const std::vector<std::string>& components,
+                          std::vector<Record>& values);
+
 struct PathMatch {
   std::vector<Record> values;  // The best first; several where the words mean a whole group.
   double score = 0;            // 0: none

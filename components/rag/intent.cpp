@@ -54,15 +54,17 @@ Found about_address(const Slots& slots) {
   const Words& words = slots.words;
   const bool has_target = !slots.address.empty() || !slots.rule_id.empty();
   if (!has_target) return {};
-  const bool blocks = says_block(words) || says_unblock(words) || says_allow(words) ||
+  const bool passes = words.any_phrase({"get through", "get in", "reach us", "come through",
+                                        "let in", "let through", "pass through"});
+  const bool blocks = passes || says_block(words) || says_unblock(words) || says_allow(words) ||
                       says_rule(words) || words.any({"removed", "deleted", "added", "made"});
   const bool told = slots.address_said || slots.rule_said;
   if (says_why(words) && (blocks || told || words.size() <= 2)) return Intent::why_blocked;
   const bool did = slots.refers_back && words.any({"did", "done"});
   if (says_who(words) && (blocks || did)) return Intent::who_blocked;
+  if (says_end(words) && (blocks || told || slots.refers_back)) return Intent::block_end;
   const bool ended = words.any({"removed", "deleted", "unblocked", "lifted"});
   if (told && ended && !says_why(words)) return Intent::timeline;
-  if (says_end(words) && (blocks || told || slots.refers_back)) return Intent::block_end;
   if (asks_count(words) && (says_attack(words) || !slots.kind.empty())) {
     return Intent::detections_count;
   }
@@ -230,7 +232,7 @@ Found about_health(const Slots& slots) {
       words.any_phrase({"is there", "all good", "all green", "still up", "under control"});
   const bool facts = words.any({"version", "address", "heartbeat", "seen", "uptime", "running",
                                 "registered", "host", "beat", "installed", "counters"}) ||
-                     words.any_phrase({"where is", "where does", "last heard", "heard from"});
+                     words.any_phrase({"last heard", "heard from"});
   const bool bad = words.any({"unhealthy", "dead", "late", "stale", "broken", "offline", "degraded",
                               "wrong", "problem", "problems", "sick", "trouble", "crashed",
                               "missing", "silent", "issues", "issue"}) ||
@@ -238,7 +240,8 @@ Found about_health(const Slots& slots) {
                                      "not working"});
   if (!slots.components.empty()) {
     const bool changes = says_change(words);
-    if ((state || facts) && !slots.path_said && !changes) return Intent::component_health;
+    if ((state || facts) && !slots.path_said && !changes && !says_config(words))
+      return Intent::component_health;
     if (state && !says_config(words) && slots.component_said && !changes && slots.path.score < 3 &&
         !words.any({"on", "enabled"})) {
       return Intent::component_health;
@@ -253,8 +256,8 @@ Found about_health(const Slots& slots) {
   if (bad && !words.phrase("everything ok")) return Intent::unhealthy;
   const bool which = words.any({"which", "who", "list", "any", "components", "component"});
   if (which && state && !whole) return Intent::unhealthy;
-  if (words.any_phrase(
-          {"how are we", "how are things", "how is it going", "what is up", "sitrep"}) ||
+  if (words.any_phrase({"how are we", "how are things", "how is it going", "what is up",
+                        "how is everything", "sitrep"}) ||
       words.any({"sitrep", "overview", "summary"})) {
     return Intent::status_overall;
   }
@@ -311,7 +314,8 @@ Found about_people(const Slots& slots) {
   }
   const bool acts = words.any(
       {"do", "done", "did", "doing", "actions", "activity", "changes", "change", "changed", "up"});
-  if (!slots.actor.empty() && acts && !says_who(words) && !slots.path_said) {
+  if (!slots.actor.empty() && acts && !words.any({"miss", "missed"}) && !says_who(words) &&
+      !slots.path_said) {
     return Intent::actor_actions;
   }
   return {};
@@ -346,17 +350,37 @@ const char* to_string(Intent intent) {
 bool asks_documentation(const Slots& slots) {
   const Words& words = slots.words;
   if (slots.address_said || slots.rule_said) return false;
-  if (words.starts_with({"how do i",    "how do you", "how do we",          "how can i",
-                         "how can we",  "how to",     "how should",         "how would",
-                         "what is a",   "what is an", "what are the steps", "explain how",
-                         "can i",       "why would",  "why should",         "what if",
-                         "when should", "what kind",  "what kinds",         "where do",
-                         "where does",  "where is",   "where are",          "should i",
-                         "how do",      "how does"})) {
+  if (words.starts_with({"how do i",
+                         "how do you",
+                         "how do we",
+                         "how can i",
+                         "how can we",
+                         "how to",
+                         "how should",
+                         "how would",
+                         "what is a",
+                         "what is an",
+                         "what are the steps",
+                         "explain how",
+                         "can i",
+                         "why would",
+                         "why should",
+                         "what happens when",
+                         "what happens if",
+                         "what if",
+                         "when should",
+                         "what kind",
+                         "what kinds",
+                         "should i",
+                         "how do",
+                         "how does"})) {
     return true;
   }
-  const bool asks_how = words.starts_with({"how are", "how is", "how long are", "how often"}) &&
-                        words.size() >= 5 && !slots.path_said &&
+  const bool where = words.starts_with({"where do", "where does", "where is", "where are"});
+  const bool kept = words.phrase("how long") && words.any({"kept", "stored", "keep", "remembered"});
+  if ((where && !slots.component_said) || kept) return true;
+  const bool asks_how = words.starts_with({"how are", "how is", "how often"}) &&
+                        words.size() >= 5 && !says_config(words) &&
                         !words.any({"things", "we", "doing", "everything", "going", "today"});
   if (asks_how) return true;
   if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)

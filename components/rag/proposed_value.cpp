@@ -29,24 +29,17 @@ std::optional<double> number(std::string_view text) {
   return value;
 }
 
-// The third cell of "| `key` | `default` | 0 to 1 | … |".
-std::optional<std::pair<double, double>> range_in(std::string_view row) {
-  std::vector<std::string_view> cells;
-  std::size_t begin = row.find('|');
-  while (begin != std::string_view::npos && cells.size() < 4) {
-    const std::size_t end = row.find('|', begin + 1);
-    if (end == std::string_view::npos) break;
-    cells.push_back(row.substr(begin + 1, end - begin - 1));
-    begin = end;
-  }
-  if (cells.size() < 3) return std::nullopt;
-  std::string_view cell = cells[2];
-  while (!cell.empty() && cell.front() == ' ') cell.remove_prefix(1);
-  while (!cell.empty() && cell.back() == ' ') cell.remove_suffix(1);
-  const std::size_t to = cell.find(" to ");
+// "… Values: 0 to 1."
+std::optional<std::pair<double, double>> range_in(std::string_view text) {
+  constexpr std::string_view kValues = "Values: ";
+  const std::size_t at = text.rfind(kValues);
+  if (at == std::string_view::npos) return std::nullopt;
+  std::string_view said = text.substr(at + kValues.size());
+  if (said.ends_with(".")) said.remove_suffix(1);
+  const std::size_t to = said.find(" to ");
   if (to == std::string_view::npos) return std::nullopt;
-  const auto min = number(cell.substr(0, to));
-  const auto max = number(cell.substr(to + 4));
+  const auto min = number(said.substr(0, to));
+  const auto max = number(said.substr(to + 4));
   if (!min || !max) return std::nullopt;
   return std::make_pair(*min, *max);
 }
@@ -78,22 +71,15 @@ Result<std::optional<KeyRange>> documented_range(const Index& index, const std::
   Filter filter;
   filter.tables = {Table::doc};
   filter.limit = kFindMax;
-  filter.path = "docs/configuration.md";
+  filter.path = path;
   const auto found = index.find(filter);
   if (!found.ok()) return found.error();
-  // "sniffer-dmz" has the keys of "sniffer".
-  const std::string key = "`" + path + "`";
-  for (const Record& section : *found) {
-    const std::size_t hash = section.key.find('#');
-    const std::string anchor = hash == std::string::npos ? "" : section.key.substr(hash + 1);
-    const std::string name = anchor.substr(0, anchor.find("-part-"));
-    if (name.empty() || !component.starts_with(name)) continue;
-    const std::size_t at = section.text.find("| " + key);
-    if (at == std::string::npos) continue;
-    const std::size_t end = std::min(section.text.find('\n', at), section.text.size());
-    const auto range = range_in(std::string_view(section.text).substr(at, end - at));
+  for (const Record& key : *found) {
+    // "sniffer-dmz" has the keys of "sniffer".
+    if (key.component.empty() || !component.starts_with(key.component)) continue;
+    const auto range = range_in(key.text);
     if (!range) return std::optional<KeyRange>();
-    return std::optional<KeyRange>({range->first, range->second, section});
+    return std::optional<KeyRange>({range->first, range->second, key});
   }
   return std::optional<KeyRange>();
 }

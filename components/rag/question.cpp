@@ -162,16 +162,17 @@ void read_actor(const wire::Question& question, const std::vector<std::string>& 
   };
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words.at(i);
-    const bool asks = i > 0 && (words.at(i - 1) == "did" || words.at(i - 1) == "by" ||
-                                words.at(i - 1) == "has" || words.at(i - 1) == "operator" ||
-                                words.at(i - 1) == "user" || words.at(i - 1) == "of");
+    std::size_t before = i;
+    if (before > 0 && words.at(before - 1) == "the") --before;
+    const Words link({before == 0 ? std::string() : words.at(before - 1)});
+    const bool asks = link.any({"did", "by", "has", "operator", "user", "of"});
     if (is_me(word) && (asks || word == "my")) slots.actor = question.asked_by;
     if (!slots.actor.empty()) return;
     for (const std::string& actor : actors) {
       std::size_t used = 0;
       const bool is_component = !role_at(words, i, used).empty();
-      if (word == lower(actor) && !is_component && (asks || !is_domain_word(word)))
-        slots.actor = actor;
+      const bool named = word == lower(actor) || word == lower(actor) + "s";
+      if (named && !is_component && (asks || !is_domain_word(word))) slots.actor = actor;
     }
   }
   // A name that nobody knows: "what did bob do".
@@ -241,6 +242,8 @@ Result<Slots> read_question(const wire::Question& question, const Index& index) 
   read_actor(question, actors, slots);
   auto values = values_at(index, "", question.asked_at_ms);
   if (!values.ok()) return values.error();
+  const auto added = add_defaults(index, names, *values);
+  if (!added.ok()) return added.error();
   std::vector<Record> meant;
   for (const Record& value : *values) {
     const bool wanted =

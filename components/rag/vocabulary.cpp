@@ -309,9 +309,7 @@ std::vector<std::string> synonyms(std::string_view word) {
 const Spelling& spelling() {
   static const Spelling made = [] {
     Spelling all;
-    for (const std::string_view list : {kDomainWords, kCorrectable}) {
-      for (std::string& word : split(list)) all.words.push_back(std::move(word));
-    }
+    // Of two that are as near, the first is meant: names of components before all else.
     const auto add_said = [&](const auto& table) {
       for (const auto& [said, means] : table) {
         for (std::string& word : split(said)) all.words.push_back(std::move(word));
@@ -319,6 +317,9 @@ const Spelling& spelling() {
     };
     add_said(kRoles);
     add_said(kAttacks);
+    for (const std::string_view list : {kDomainWords, kCorrectable}) {
+      for (std::string& word : split(list)) all.words.push_back(std::move(word));
+    }
     for (const std::string_view line : kSynonyms) {
       for (std::string& word : split(line)) all.words.push_back(std::move(word));
     }

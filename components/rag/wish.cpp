@@ -21,13 +21,13 @@ constexpr std::array<std::string_view, 27> kQuestionWords = {
 
 // What is never proposed, as first words of an order.
 constexpr std::array<std::string_view, 47> kRefusedVerbs = {
-    "delete",     "remove",   "shut",     "shutdown", "stop",     "kill",       "restart",
-    "reboot",     "run",      "exec",     "execute",  "wipe",     "erase",      "clear",
-    "flush",      "purge",    "destroy",  "push",     "deploy",   "upgrade",    "install",
-    "uninstall",  "revoke",   "rotate",   "transfer", "create",   "add",        "drop",
-    "format",     "reset",    "promote",  "demote",   "ignore",   "sudo",       "rm",
-    "curl",       "ml-guard", "poweroff", "halt",     "truncate", "disconnect", "evict",
-    "unregister", "enroll",   "enrol",    "forget",   "edit"};
+    "delete",    "remove",   "shut",    "shutdown", "stop",       "kill",    "restart",
+    "reboot",    "run",      "exec",    "execute",  "wipe",       "erase",   "clear",
+    "flush",     "purge",    "destroy", "push",     "deploy",     "upgrade", "install",
+    "uninstall", "revoke",   "rotate",  "transfer", "create",     "add",     "format",
+    "reset",     "promote",  "demote",  "ignore",   "sudo",       "rm",      "curl",
+    "ml-guard",  "poweroff", "halt",    "truncate", "disconnect", "evict",   "unregister",
+    "enroll",    "enrol",    "forget",  "edit"};
 
 constexpr std::array<std::string_view, 11> kPointing = {
     "it",         "that", "this",     "him",       "them", "her",
