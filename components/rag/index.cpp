@@ -53,6 +53,7 @@ CREATE INDEX record_component ON record(tbl, component, at_ms);
 CREATE INDEX record_kind ON record(tbl, kind, at_ms);
 CREATE INDEX record_actor ON record(tbl, actor, at_ms);
 CREATE INDEX record_address ON record(tbl, address, at_ms);
+CREATE INDEX record_destination ON record(tbl, destination, at_ms) WHERE destination > '';
 CREATE INDEX record_net ON record(net) WHERE net IS NOT NULL;
 CREATE INDEX record_path ON record(path_tail) WHERE path_tail IS NOT NULL;
 CREATE INDEX record_ages ON record(ages_ms) WHERE ages_ms IS NOT NULL;

@@ -13,9 +13,9 @@ namespace {
 using base::Result;
 
 // Matches that are ranked at most, of one table: the newest.
-constexpr std::int64_t kRankedRowsMax = 500;
+constexpr std::int64_t kRankedRowsMax = 300;
 // A group that is found in more records than this is common.
-constexpr std::int64_t kRareRecordsMax = 1'500;
+constexpr std::int64_t kRareRecordsMax = 1'000;
 constexpr std::size_t kLeaveOneOutGroupsMax = 5;
 // How much the newest history is preferred, and how old history counts half of that.
 constexpr double kRecencyShare = 0.06;
@@ -133,7 +133,8 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
     const std::string asked = " FROM record r WHERE " + where->text + " AND " + name;
     // In the value's order, which an index has: equal ones follow one another. SQLite's own GROUP
     // BY with ORDER BY COUNT(*) takes three times as long where most values are rare.
-    SQLite::Statement values(*db_, "SELECT " + name + asked + " > '' ORDER BY 1");
+    SQLite::Statement values(*db_,
+                             "SELECT " + name + ", r.at_ms" + asked + " > '' ORDER BY 1, r.at_ms");
     bind_values(values, 1, where->values);
     std::vector<Count> counts;
     while (values.executeStep()) {
@@ -142,6 +143,7 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
                                   static_cast<std::size_t>(value.getBytes()));
       if (counts.empty() || counts.back().value != text) counts.emplace_back().value = text;
       ++counts.back().records;
+      counts.back().last_ms = values.getColumn(1).getInt64();
     }
     const std::size_t asked_for = std::min({limit, counts.size(), kFindMax});
     std::partial_sort(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(asked_for),
@@ -150,8 +152,9 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
                                                              : left.value < right.value;
                       });
     counts.resize(asked_for);
-    SQLite::Statement newest(*db_, "SELECT r.at_ms, r.key, r.revision" + asked +
-                                       " = ? ORDER BY r.at_ms DESC, r.revision DESC LIMIT 1");
+    SQLite::Statement newest(
+        *db_, "SELECT r.key, r.revision" + asked +
+                  " = ? AND r.at_ms = ? ORDER BY r.revision DESC, r.id DESC LIMIT 1");
     for (Count& count : counts) {
       newest.reset();
       const int position = bind_values(newest, 1, where->values);
@@ -161,10 +164,10 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
       } else {
         newest.bind(position, count.value);
       }
+      newest.bind(position + 1, count.last_ms);
       if (newest.executeStep()) {
-        count.last_ms = newest.getColumn(0).getInt64();
-        count.newest_key = newest.getColumn(1).getString();
-        count.revision = static_cast<std::uint64_t>(newest.getColumn(2).getInt64());
+        count.newest_key = newest.getColumn(0).getString();
+        count.revision = static_cast<std::uint64_t>(newest.getColumn(1).getInt64());
       }
     }
     return counts;
