@@ -17,6 +17,7 @@ constexpr std::int64_t kRankedRowsMax = 300;
 // A group that is found in more records than this is common.
 constexpr std::int64_t kRareRecordsMax = 1'000;
 constexpr std::size_t kLeaveOneOutGroupsMax = 5;
+constexpr std::size_t kLookedAtMax = 512;  // of the best, until there are enough different ones
 // How much the newest history is preferred, and how old history counts half of that.
 constexpr double kRecencyShare = 0.06;
 constexpr double kRecencyHalfLifeMs = 7.0 * 24 * 3'600'000;
@@ -78,6 +79,20 @@ double with_time(double rank, const Record& record, std::int64_t now_ms) {
   }
   const bool ended = record.ends_at_ms != 0 && record.ends_at_ms <= now_ms;
   return ended ? rank * kEndedShare : rank;
+}
+
+// Of all versions of one value the best stands for the others: they would fill the whole answer.
+void add_hit(Hit hit, std::vector<Hit>& hits) {
+  const Record& record = hit.record;
+  for (Hit& known : hits) {
+    const Record& other = known.record;
+    const bool same_value = record.table == Table::config && other.table == Table::config &&
+                            record.component == other.component && record.path == other.path;
+    if (!same_value) continue;
+    if (hit.rank > known.rank) known = std::move(hit);
+    return;
+  }
+  hits.push_back(std::move(hit));
 }
 
 }  // namespace
@@ -251,18 +266,18 @@ std::vector<Hit> SqliteIndex::best_of(const SearchQuery& query,
   std::vector<std::pair<double, std::int64_t>> ranked;
   ranked.reserve(candidates.ranks.size());
   for (const auto& [id, rank] : candidates.ranks) ranked.emplace_back(rank, id);
-  const auto limit = static_cast<std::size_t>(limit_of(query.filter.limit, kSearchMax));
-  // Time moves a rank by less than a fifth: twice as many as asked for hold nearly all that it may
-  // bring forward.
-  const std::size_t looked_at = std::min(ranked.size(), limit * 2);
+  const std::size_t looked_at = std::min(ranked.size(), kLookedAtMax);
   std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(looked_at),
                     ranked.end(), std::greater<>());
+  const auto limit = static_cast<std::size_t>(limit_of(query.filter.limit, kSearchMax));
   std::vector<Hit> hits;
-  for (std::size_t index = 0; index < looked_at; ++index) {
+  // Time moves a rank by less than a fifth: twice as many as asked for hold nearly all that it may
+  // bring forward.
+  for (std::size_t index = 0; index < looked_at && hits.size() < limit * 2; ++index) {
     auto record = record_of(ranked[index].second);
     if (!record) continue;
     const double rank = with_time(ranked[index].first, *record, query.now_ms);
-    hits.push_back({std::move(*record), rank});
+    add_hit({std::move(*record), rank}, hits);
   }
   std::stable_sort(hits.begin(), hits.end(),
                    [](const Hit& left, const Hit& right) { return left.rank > right.rank; });
