@@ -166,6 +166,7 @@ SqliteIndex::SqliteIndex(const std::string& path)
   db_->exec("PRAGMA temp_store = MEMORY");
   db_->exec("PRAGMA cache_size = -32768");
   db_->exec("PRAGMA mmap_size = 268435456");
+  db_->exec("PRAGMA journal_size_limit = 67108864");  // what building anew leaves of the WAL
 }
 
 SqliteIndex::~SqliteIndex() = default;
