@@ -113,7 +113,9 @@ class ApiState final : public StateSource {
 
   Result<std::string> get(const std::string& target) {
     etcd_client::RawRequest request;
-    request.target = target;
+    // The agent's own client reads what the next instance has, which may lag behind.
+    request.target =
+        target + (target.find('?') == std::string::npos ? "?" : "&") + "consistency=linearizable";
     auto response = client_.call(request);
     if (!response.ok()) return response.error();
     if (response->status == kOk) return std::move(response->body);

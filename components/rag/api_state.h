@@ -8,8 +8,8 @@
 
 namespace mlguard::rag {
 
-// The client must outlive it, and have linearizable or leader reads: what a follower that lags
-// behind says is not the leader's present.
+// The client must outlive it. All reads are linearizable, whatever the client's own are: what an
+// instance that lags behind says is not the present.
 std::unique_ptr<StateSource> make_api_state(etcd_client::Client& client);
 
 }  // namespace mlguard::rag

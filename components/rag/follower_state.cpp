@@ -32,7 +32,7 @@ std::optional<base::Rule> rule_in(const base::AuditRecord& audit) {
   rule.action = what.substr(0, space);
   rule.cidr = what.substr(space + 1);
   rule.source = audit.actor;
-  rule.score = 0;
+  rule.score = -1;  // The trail does not say it.
   rule.created_at_ms = audit.at_ms;
   rule.revision = audit.id;
   return rule;

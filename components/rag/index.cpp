@@ -53,6 +53,7 @@ CREATE INDEX record_component ON record(tbl, component, at_ms);
 CREATE INDEX record_kind ON record(tbl, kind, at_ms);
 CREATE INDEX record_actor ON record(tbl, actor, at_ms);
 CREATE INDEX record_address ON record(tbl, address, at_ms);
+CREATE INDEX record_destination ON record(tbl, destination, at_ms) WHERE destination > '';
 CREATE INDEX record_net ON record(net) WHERE net IS NOT NULL;
 CREATE INDEX record_path ON record(path_tail) WHERE path_tail IS NOT NULL;
 CREATE INDEX record_ages ON record(ages_ms) WHERE ages_ms IS NOT NULL;
@@ -165,6 +166,7 @@ SqliteIndex::SqliteIndex(const std::string& path)
   db_->exec("PRAGMA temp_store = MEMORY");
   db_->exec("PRAGMA cache_size = -32768");
   db_->exec("PRAGMA mmap_size = 268435456");
+  db_->exec("PRAGMA journal_size_limit = 67108864");  // what building anew leaves of the WAL
 }
 
 SqliteIndex::~SqliteIndex() = default;

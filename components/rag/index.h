@@ -112,6 +112,7 @@ class Index {
   // Most frequent first; ties by value.
   virtual base::Result<std::vector<Count>> count_by(Column column, const Filter& filter,
                                                     std::size_t limit) const = 0;
+  // Of the versions of one value of a configuration only the best is among the hits.
   virtual base::Result<std::vector<Hit>> search(const SearchQuery& query) const = 0;
 };
 

@@ -13,10 +13,11 @@ namespace {
 using base::Result;
 
 // Matches that are ranked at most, of one table: the newest.
-constexpr std::int64_t kRankedRowsMax = 500;
+constexpr std::int64_t kRankedRowsMax = 300;
 // A group that is found in more records than this is common.
-constexpr std::int64_t kRareRecordsMax = 1'500;
+constexpr std::int64_t kRareRecordsMax = 1'000;
 constexpr std::size_t kLeaveOneOutGroupsMax = 5;
+constexpr std::size_t kLookedAtMax = 512;  // of the best, until there are enough different ones
 // How much the newest history is preferred, and how old history counts half of that.
 constexpr double kRecencyShare = 0.06;
 constexpr double kRecencyHalfLifeMs = 7.0 * 24 * 3'600'000;
@@ -80,6 +81,20 @@ double with_time(double rank, const Record& record, std::int64_t now_ms) {
   return ended ? rank * kEndedShare : rank;
 }
 
+// Of all versions of one value the best stands for the others: they would fill the whole answer.
+void add_hit(Hit hit, std::vector<Hit>& hits) {
+  const Record& record = hit.record;
+  for (Hit& known : hits) {
+    const Record& other = known.record;
+    const bool same_value = record.table == Table::config && other.table == Table::config &&
+                            record.component == other.component && record.path == other.path;
+    if (!same_value) continue;
+    if (hit.rank > known.rank) known = std::move(hit);
+    return;
+  }
+  hits.push_back(std::move(hit));
+}
+
 }  // namespace
 
 struct SqliteIndex::Candidates {
@@ -133,7 +148,8 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
     const std::string asked = " FROM record r WHERE " + where->text + " AND " + name;
     // In the value's order, which an index has: equal ones follow one another. SQLite's own GROUP
     // BY with ORDER BY COUNT(*) takes three times as long where most values are rare.
-    SQLite::Statement values(*db_, "SELECT " + name + asked + " > '' ORDER BY 1");
+    SQLite::Statement values(*db_,
+                             "SELECT " + name + ", r.at_ms" + asked + " > '' ORDER BY 1, r.at_ms");
     bind_values(values, 1, where->values);
     std::vector<Count> counts;
     while (values.executeStep()) {
@@ -142,6 +158,7 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
                                   static_cast<std::size_t>(value.getBytes()));
       if (counts.empty() || counts.back().value != text) counts.emplace_back().value = text;
       ++counts.back().records;
+      counts.back().last_ms = values.getColumn(1).getInt64();
     }
     const std::size_t asked_for = std::min({limit, counts.size(), kFindMax});
     std::partial_sort(counts.begin(), counts.begin() + static_cast<std::ptrdiff_t>(asked_for),
@@ -150,8 +167,9 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
                                                              : left.value < right.value;
                       });
     counts.resize(asked_for);
-    SQLite::Statement newest(*db_, "SELECT r.at_ms, r.key, r.revision" + asked +
-                                       " = ? ORDER BY r.at_ms DESC, r.revision DESC LIMIT 1");
+    SQLite::Statement newest(
+        *db_, "SELECT r.key, r.revision" + asked +
+                  " = ? AND r.at_ms = ? ORDER BY r.revision DESC, r.id DESC LIMIT 1");
     for (Count& count : counts) {
       newest.reset();
       const int position = bind_values(newest, 1, where->values);
@@ -161,10 +179,10 @@ Result<std::vector<Count>> SqliteIndex::count_by(Column column, const Filter& fi
       } else {
         newest.bind(position, count.value);
       }
+      newest.bind(position + 1, count.last_ms);
       if (newest.executeStep()) {
-        count.last_ms = newest.getColumn(0).getInt64();
-        count.newest_key = newest.getColumn(1).getString();
-        count.revision = static_cast<std::uint64_t>(newest.getColumn(2).getInt64());
+        count.newest_key = newest.getColumn(0).getString();
+        count.revision = static_cast<std::uint64_t>(newest.getColumn(1).getInt64());
       }
     }
     return counts;
@@ -248,18 +266,18 @@ std::vector<Hit> SqliteIndex::best_of(const SearchQuery& query,
   std::vector<std::pair<double, std::int64_t>> ranked;
   ranked.reserve(candidates.ranks.size());
   for (const auto& [id, rank] : candidates.ranks) ranked.emplace_back(rank, id);
-  const auto limit = static_cast<std::size_t>(limit_of(query.filter.limit, kSearchMax));
-  // Time moves a rank by less than a fifth: twice as many as asked for hold nearly all that it may
-  // bring forward.
-  const std::size_t looked_at = std::min(ranked.size(), limit * 2);
+  const std::size_t looked_at = std::min(ranked.size(), kLookedAtMax);
   std::partial_sort(ranked.begin(), ranked.begin() + static_cast<std::ptrdiff_t>(looked_at),
                     ranked.end(), std::greater<>());
+  const auto limit = static_cast<std::size_t>(limit_of(query.filter.limit, kSearchMax));
   std::vector<Hit> hits;
-  for (std::size_t index = 0; index < looked_at; ++index) {
+  // Time moves a rank by less than a fifth: twice as many as asked for hold nearly all that it may
+  // bring forward.
+  for (std::size_t index = 0; index < looked_at && hits.size() < limit * 2; ++index) {
     auto record = record_of(ranked[index].second);
     if (!record) continue;
     const double rank = with_time(ranked[index].first, *record, query.now_ms);
-    hits.push_back({std::move(*record), rank});
+    add_hit({std::move(*record), rank}, hits);
   }
   std::stable_sort(hits.begin(), hits.end(),
                    [](const Hit& left, const Hit& right) { return left.rank > right.rank; });

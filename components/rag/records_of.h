@@ -42,6 +42,7 @@ std::vector<Record> records_of(const base::ConfigVersion& version, const Version
 
 // ---- rules
 
+// A negative score is one that is not known.
 Record record_of(const base::Rule& rule);
 struct RuleEnd {
   std::int64_t at_ms = 0;

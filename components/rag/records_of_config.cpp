@@ -124,8 +124,7 @@ std::vector<std::string> differences(const std::vector<Leaf>& before,
   return lines;
 }
 
-std::string difference_text(const base::ConfigVersion& version, const VersionContext& context,
-                            const std::vector<Leaf>& leaves) {
+std::string difference_text(const VersionContext& context, const std::vector<Leaf>& leaves) {
   if (context.document_before == nullptr) return {};
   const auto lines = differences(leaves_of(*context.document_before), leaves);
   std::string text = "\nChanged against version " + std::to_string(context.before) + ": ";
@@ -136,7 +135,6 @@ std::string difference_text(const base::ConfigVersion& version, const VersionCon
   if (lines.size() > kDifferencesShownMax) {
     text += "; and " + std::to_string(lines.size() - kDifferencesShownMax) + " more";
   }
-  (void)version;
   return text + ".";
 }
 
@@ -157,7 +155,7 @@ Record version_record(const base::ConfigVersion& version, const VersionContext& 
                 configuration_of(version.component) + " was put by " + record.actor + " at " +
                 base::iso_time(version.created_at_ms) + ".";
   if (!version.comment.empty()) record.text += " Comment: " + redacted(version.comment);
-  record.text += "\n" + in_force_text(version, context) + difference_text(version, context, leaves);
+  record.text += "\n" + in_force_text(version, context) + difference_text(context, leaves);
   record.detail = json_text(Json{{"sha256", version.sha256}, {"values", leaves.size()}});
   return record;
 }
@@ -175,7 +173,8 @@ std::vector<Record> records_of(const base::ConfigVersion& version, const Version
   std::vector<Record> records = {version_record(version, context, leaves)};
   const std::string in_version = "In version " + std::to_string(version.version) + " of " +
                                  configuration_of(version.component) + ", ";
-  const std::string since = " " + in_force_text(version, context);
+  const std::string since =
+      " Put by " + records.front().actor + ". " + in_force_text(version, context);
   for (const Leaf& leaf : leaves) {
     Record record;
     record.table = Table::config;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -27,7 +28,7 @@ Record record_of(const base::Rule& rule) {
   record.value = rule.action;
   record.actor = redacted(rule.source);
   record.component = record.actor;
-  record.score = rule.score;
+  record.score = std::max(rule.score, 0.0);
   record.kind = rule.action;
   record.title = rule.action + " " + rule.cidr;
   const std::string what = rule.action == "allow"
@@ -36,7 +37,7 @@ Record record_of(const base::Rule& rule) {
   record.text = "Rule " + rule.id + what;
   if (!record.actor.empty()) record.text += " Made by " + record.actor;
   if (rule.created_at_ms != 0) record.text += " at " + base::iso_time(rule.created_at_ms);
-  record.text += ", with score " + score_text(rule.score) + ".";
+  record.text += rule.score < 0 ? "." : ", with score " + score_text(rule.score) + ".";
   if (!rule.reason.empty()) record.text += "\nReason: " + redacted(rule.reason);
   record.text += rule.expires_at_ms == 0
                      ? "\nIt never expires."

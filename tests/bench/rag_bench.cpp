@@ -186,6 +186,10 @@ std::vector<Question> questions() {
          filter.from_ms = kNowMs - kSpanMs + 7LL * 24 * 3'600'000;
          return index.count_by(Column::address, filter, 10).ok();
        }},
+      {"count_by: top destinations, all",
+       [](Index& index, Site&) {
+         return index.count_by(Column::destination, filter_of({Table::detection}), 10).ok();
+       }},
       {"count_by: kinds of detections, all",
        [](Index& index, Site&) {
          return index.count_by(Column::kind, filter_of({Table::detection}), 10).ok();

@@ -89,14 +89,34 @@ TEST(IndexSearchTest, NoTextIsAQuery) {
 TEST(IndexSearchTest, AmongEqualsTheNewerHistoryComesFirstAndWhatEndedLast) {
   const auto index = index_in(":memory:");
   constexpr std::int64_t kDay = 24 * 3'600'000;
-  Record ended = passage(Table::config, "ended", "x", "threshold", 29 * kDay);
+  Record ended = passage(Table::rule, "ended", "x", "threshold", 29 * kDay);
   ended.ends_at_ms = 30 * kDay;
   ASSERT_TRUE(index
-                  ->put({passage(Table::config, "new", "x", "threshold", 28 * kDay),
-                         passage(Table::config, "old", "x", "threshold", 1 * kDay), ended},
+                  ->put({passage(Table::rule, "new", "x", "threshold", 28 * kDay),
+                         passage(Table::rule, "old", "x", "threshold", 1 * kDay), ended},
                         1)
                   .ok());
   EXPECT_THAT(search(*index, {{"threshold"}}, {}, 30 * kDay), ElementsAre("new", "old", "ended"));
+}
+
+TEST(IndexSearchTest, OneVersionOfAValueStandsForAll) {
+  const auto index = index_in(":memory:");
+  std::vector<Record> records;
+  for (int version = 1; version <= 40; ++version) {
+    const std::string number = std::to_string(version);
+    Record value = passage(Table::config, "sniffer@" + number + " flows", "sniffer flows",
+                           "In version " + number + " flows is 7", version);
+    value.component = "sniffer";
+    value.path = "flows";
+    value.ends_at_ms = version < 40 ? version + 1 : 0;
+    records.push_back(value);
+  }
+  records.push_back(passage(Table::doc, "doc", "about flows", "what flows are"));
+  ASSERT_TRUE(index->put(records, 1).ok());
+  EXPECT_THAT(search(*index, {{"flows"}}, {}, 1'000),
+              UnorderedElementsAre("sniffer@40 flows", "doc"));
+  EXPECT_EQ(search(*index, {{"flows"}, {"version"}, {"17"}}, {}, 1'000).front(),
+            "sniffer@17 flows");
 }
 
 TEST(IndexSearchTest, OnlyWhatTheFilterHolds) {

@@ -74,6 +74,8 @@ TEST_F(RecordedStateTest, TellsWhoRemovedARuleAndWhichExpired) {
   EXPECT_EQ(one(Table::rule, "op-supplier").related, "carol");
   EXPECT_EQ(one(Table::rule, "op-supplier").actor, "bob");
   EXPECT_EQ(one(Table::rule, "op-short").related, "expiry");
+  // Of one that is known from the trail alone, nothing is said that the trail does not tell.
+  EXPECT_EQ(one(Table::rule, "op-supplier").text.find("score"), std::string::npos);
   EXPECT_EQ(one(Table::rule, "op-phishing").related, "");
   Filter attacker;
   attacker.tables = {Table::rule};
