@@ -122,12 +122,12 @@ Status answer_rules(const Asked& asked, Draft& draft) {
   }
   const std::string sentence = count_sentence(asked, selection, *rules);
   Cited cited = {draft.cite_count(selection.said, sentence)};
-  constexpr std::size_t kNewestCited = 3;
+  constexpr std::size_t kRulesCited = 3;
   if (asked.intent == Intent::rules_count) {
-    for (const std::size_t number : draft.cite_all(*rules, kNewestCited)) cited.push_back(number);
+    for (const std::size_t number : draft.cite_all(*rules, kRulesCited)) cited.push_back(number);
   }
   draft.say(sentence, cited);
-  const std::size_t most = asked.intent == Intent::rules_count ? kNewestCited : kRulesSaid;
+  const std::size_t most = asked.intent == Intent::rules_count ? kRulesCited : kRulesSaid;
   for (std::size_t i = 0; i < rules->size() && i < most; ++i) say_rule_line(draft, (*rules)[i]);
   if (rules->size() == 1) {
     draft.subject.address = short_network(rules->front().address);
