@@ -339,7 +339,8 @@ std::optional<TimePhrase> since_version(const Words& words) {
 // The second time of "between A and B" and "from A to B", at `place`.
 std::optional<Stretch> second_time(const Words& words, const Reader& reader, std::size_t first,
                                    std::size_t place) {
-  const std::string_view before = first == 0 ? "" : words.at(first - 1);
+  const std::string_view before =
+      first == 0 ? std::string_view() : std::string_view(words.at(first - 1));
   const std::string_view link = words.at(place);
   const bool between = before == "between" && (link == "and" || link == "to" || link == "-");
   const bool from = link == "to" || link == "until" || link == "till" || link == "-";
@@ -378,7 +379,8 @@ TimePhrase phrase_of(const Words& words, const Stretch& first, const std::option
   found.end = place + first.used + (second ? second->used : 0);
   std::size_t link = place;
   while (link > 0 && is_link(words.at(link - 1))) --link;
-  const std::string_view before = link == 0 ? "" : words.at(link - 1);
+  const std::string_view before =
+      link == 0 ? std::string_view() : std::string_view(words.at(link - 1));
   if (second) {
     found.from_ms = first.begin;
     found.until_ms = second->end;

@@ -15,12 +15,12 @@ namespace mlguard::support {
 
 namespace {
 
-constexpr int kTickMs = 20;
+constexpr int kChatTickMs = 20;
 
 bool readable(int fd, const std::atomic<bool>& stopping) {
   while (!stopping) {
     pollfd wanted{fd, POLLIN, 0};
-    if (::poll(&wanted, 1, kTickMs) > 0) return true;
+    if (::poll(&wanted, 1, kChatTickMs) > 0) return true;
   }
   return false;
 }
@@ -87,8 +87,8 @@ bool ChatServer::Connection::wait_until_gone() {
 }
 
 void ChatServer::Connection::sleep_ms(int ms) const {
-  for (; ms > 0 && !stopping_; ms -= kTickMs) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(kTickMs));
+  for (; ms > 0 && !stopping_; ms -= kChatTickMs) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(kChatTickMs));
   }
 }
 
