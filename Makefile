@@ -2,7 +2,7 @@
 # `make test` and `make run-lab-dev` work on a fresh Debian 12: they install what they need.
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test evaluate soak bench fuzz format check asan tsan install run-lab-dev clean
+.PHONY: help deps build test evaluate evaluate-rag soak bench fuzz format check asan tsan install run-lab-dev clean
 
 # Tests with the label `root` need namespaces and mounts: they run where we are root.
 ifeq ($(shell id -u),0)
@@ -28,6 +28,7 @@ help:
 	@echo "make build         every binary, in build/bin/"
 	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
 	@echo "make evaluate      judge the shipped model on $(SHARED_DATA), and write docs/model-card.md anew"
+	@echo "make evaluate-rag  ask rag the questions of tests/rag/questions, and judge its answers"
 	@echo "make run-lab-dev   install, build, start the control plane and all components here"
 	@echo "make soak          the long rounds whole: $(SOAK_ROUNDS) kills, $(FUZZ_SECONDS) s a fuzz target"
 	@echo "make bench         benchmarks beside Debian's etcd, in one run"
@@ -51,6 +52,11 @@ evaluate: deps
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target ml-detector
 	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --card docs/model-card.md
+
+evaluate-rag: deps
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target rag
+	@build/bin/rag evaluate --state tests/rag/state --questions tests/rag/questions/*.jsonl
 
 soak: build
 	@cd build && MLGUARD_ROUNDS=$(SOAK_ROUNDS) $(CTEST) -j1 $(NOT_LABELS) -L soak --timeout 3600

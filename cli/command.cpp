@@ -29,6 +29,7 @@ const std::vector<Command>& commands() {
       {"flows", Group::look, "who talks most", define_flows},
       {"features", Group::look, "of the flows of a capture file", define_features, Line::shared},
       {"detections", Group::look, "what the detectors found", define_detections},
+      {"ask", Group::look, "in plain English", define_ask, Line::shared},
       {"audit", Group::look, "who did what", define_audit},
       {"changes", Group::look, "every change of the state, in order", define_changes, Line::shared},
       {"members", Group::peers, "every instance: who leads, who lags", define_members},

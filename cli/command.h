@@ -42,6 +42,7 @@ void set_examples(CLI::App& app, const std::vector<std::string>& examples);
 void set_action(CLI::App& app, Context& context, std::function<base::Status()> action);
 
 // One function per command, each in commands/.
+void define_ask(CLI::App& app, Context& context);
 void define_status(CLI::App& app, Context& context);
 void define_health(CLI::App& app, Context& context);
 void define_components(CLI::App& app, Context& context);

@@ -178,6 +178,11 @@ void Context::print(const Table& table, std::string_view when_empty) {
 
 void Context::report(std::string_view sentence, std::string_view json_text,
                      std::string_view raw_text) {
+  if (report_sink_ != nullptr) {
+    if (!report_sink_->empty()) *report_sink_ += '\n';
+    *report_sink_ += sentence;
+    return;
+  }
   if (settings_.quiet) return;
   switch (settings_.output) {
     case OutputMode::table: out() << sentence << "\n"; break;

@@ -86,6 +86,8 @@ class Context {
   void print(const Table& table, std::string_view when_empty);
   // The result of a command that changes something, in the words of each mode. Nothing if --quiet.
   void report(std::string_view sentence, std::string_view json_text, std::string_view raw_text);
+  // From now on report() adds to `sink` instead of printing; null: it prints again.
+  void collect_reports(std::string* sink) { report_sink_ = sink; }
   // A remark beside the output, on the error stream. Nothing if --quiet.
   void note(std::string_view sentence);
   // With --consistency local: says once that what was read is one instance's own state, and how
@@ -109,6 +111,7 @@ class Context {
   std::unique_ptr<etcd_client::Client> own_client_;
   etcd_client::Discovery discovery_ = etcd_client::Discovery::members;
   bool said_local_ = false;
+  std::string* report_sink_ = nullptr;
 };
 
 // The body of a successful GET; a status of 400 and above becomes the Error that the server sent.

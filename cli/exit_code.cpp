@@ -22,6 +22,8 @@ ExitCode exit_code_of(const base::Error& error) {
   if (error.reason == kReasonUsage || error.reason == "invalid_endpoint") return ExitCode::usage;
   if (error.reason == kReasonNoCredential) return ExitCode::not_permitted;
   if (error.reason == "no_leader" || error.reason == "no_quorum") return ExitCode::no_quorum;
+  // A server answers, but nobody behind it does.
+  if (error.reason == "no_rag" || error.reason == "not_answered") return ExitCode::failed;
   switch (error.code) {
     case ErrorCode::unavailable: return ExitCode::unreachable;
     case ErrorCode::unauthenticated:

@@ -7,7 +7,7 @@ packages='
 build-essential cmake ninja-build ccache pkg-config git ca-certificates
 clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev
 libsqlitecpp-dev libsqlite3-dev libcpp-httplib-dev libsodium-dev liblz4-dev
-libcli11-dev libgtest-dev libgmock-dev libevent-dev nlohmann-json3-dev libspdlog-dev
+libcli11-dev libedit-dev libgtest-dev libgmock-dev libevent-dev nlohmann-json3-dev libspdlog-dev
 libssl-dev zlib1g-dev libbrotli-dev libpcap-dev libbpf-dev bpftool tcpreplay
 protobuf-compiler libprotobuf-dev libnftables-dev nftables libzmq3-dev cppzmq-dev libxgboost-dev
 sqlite3 jq curl iproute2 iputils-ping procps faketime

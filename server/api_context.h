@@ -23,6 +23,7 @@
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/promotions.h"
+#include "server/question_board.h"
 #include "server/rate_limiter.h"
 #include "server/role_table.h"
 #include "server/session_table.h"
@@ -64,6 +65,7 @@ struct ApiContext {
   RateLimiter& refusal_logs;  // And a line in the log.
   BackupStore& backups;
   Promotions& promotions;
+  QuestionBoard& questions;
   ApiSettings settings;
 
   // Known once the listener runs.

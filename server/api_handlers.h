@@ -68,6 +68,13 @@ void get_model_part(ApiContext& api, const ExchangePtr& exchange);
 void put_model_part(ApiContext& api, const ExchangePtr& exchange);
 void remove_model(ApiContext& api, const ExchangePtr& exchange);
 
+// api_questions.cpp
+void ask_question(ApiContext& api, const ExchangePtr& exchange);
+void next_question(ApiContext& api, const ExchangePtr& exchange);
+void answer_question(ApiContext& api, const ExchangePtr& exchange);
+void read_answer(ApiContext& api, const ExchangePtr& exchange);
+void approve_proposal(ApiContext& api, const ExchangePtr& exchange);
+
 // api_cluster.cpp
 void list_members(ApiContext& api, const ExchangePtr& exchange);
 void add_member(ApiContext& api, const ExchangePtr& exchange);

@@ -14,7 +14,7 @@
 
 namespace mlguard::server {
 
-inline constexpr std::size_t kMetricRoutesMax = 64;
+inline constexpr std::size_t kMetricRoutesMax = 128;
 
 enum class Direction { in, out };
 // How a sealed body travelled. Plain answers count as identity.

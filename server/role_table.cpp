@@ -33,6 +33,8 @@ const char* to_string(Verb verb) {
     case Verb::verify: return "verify the database";
     case Verb::cluster_read: return "read members and conflicts";
     case Verb::cluster_manage: return "manage members and leadership";
+    case Verb::questions_ask: return "ask questions";
+    case Verb::questions_answer: return "answer questions";
     case Verb::replicate: return "replicate";
   }
   return "do this";

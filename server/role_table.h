@@ -39,9 +39,11 @@ enum class Verb {
   models_write,          // push and remove
   backup,
   verify,
-  cluster_read,    // members, conflicts
-  cluster_manage,  // change members, hand leadership over
-  replicate,       // what instances ask of each other
+  cluster_read,      // members, conflicts
+  cluster_manage,    // change members, hand leadership over
+  questions_ask,     // ask rag, and approve what it proposes
+  questions_answer,  // take questions and answer them
+  replicate,         // what instances ask of each other
 };
 inline constexpr std::size_t kVerbs = static_cast<std::size_t>(Verb::replicate) + 1;
 inline constexpr std::size_t kRoles = static_cast<std::size_t>(base::Role::rag) + 1;
@@ -98,6 +100,8 @@ inline constexpr std::array<Row, kVerbs> kTable = {{
     {Verb::verify, /*             */ {A, N, N, N, N, N}},
     {Verb::cluster_read, /*       */ {A, N, N, N, N, A}},
     {Verb::cluster_manage, /*     */ {A, N, N, N, N, N}},
+    {Verb::questions_ask, /*      */ {A, N, N, N, N, N}},
+    {Verb::questions_answer, /*   */ {N, N, N, N, N, A}},
     {Verb::replicate, /*          */ {N, A, N, N, N, N}},
 }};
 

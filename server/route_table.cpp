@@ -105,6 +105,20 @@ std::vector<Route> state_routes() {
   };
 }
 
+// Questions to rag live in the leader's memory.
+std::vector<Route> question_routes() {
+  return {
+      {"POST", "/v1/questions", "question_ask", kSealed, kLoop, kLeader, kSmall, ask_question},
+      {"GET", "/v1/questions/next", "question_next", kSealed, kLoop, kLeader, kNoBody,
+       next_question},
+      {"POST", "/v1/questions/{}/answer", "question_answer", kSealed, kPool, kLeader,
+       2 * wire::kAnswerJsonBytesMax, answer_question},
+      {"GET", "/v1/questions/{}", "question_news", kSealed, kPool, kLeader, kNoBody, read_answer},
+      {"POST", "/v1/questions/{}/approve", "question_approve", kSealed, kLoop, kLeader, kSmall,
+       approve_proposal},
+  };
+}
+
 }  // namespace
 
 const std::vector<Route>& routes() {
@@ -112,6 +126,8 @@ const std::vector<Route>& routes() {
     std::vector<Route> all = state_routes();
     const std::vector<Route> of_cluster = cluster_routes();
     all.insert(all.end(), of_cluster.begin(), of_cluster.end());
+    const std::vector<Route> of_questions = question_routes();
+    all.insert(all.end(), of_questions.begin(), of_questions.end());
     return all;
   }();
   return table;

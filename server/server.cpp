@@ -72,8 +72,12 @@ class RunningServer final : public Server {
         engine_(std::move(engine)),
         metrics_(route_names()),
         hub_(clock, engine_->status().revision),
+        questions_(clock),
         sessions_(options.sessions, clock,
-                  [this](const SessionTable::Pointer& session) { hub_.end_of(session.get()); }),
+                  [this](const SessionTable::Pointer& session) {
+                    hub_.end_of(session.get());
+                    questions_.hub().end_of(session.get());
+                  }),
         handshakes_(options.handshakes, kHandshakesLoopback),
         refusals_(kRefusalsAudited, kRefusalsAudited),
         refusal_logs_(kRefusalsLogged, kRefusalsLogged),
@@ -84,7 +88,7 @@ class RunningServer final : public Server {
         health_(*engine_, clock, options.health, [this] { chores(); }),
         api_{clock,         *engine_, *engine_,    cluster_,   metrics_,    sessions_,
              hub_,          pool_,    health_,     beats_,     handshakes_, refusals_,
-             refusal_logs_, backups_, promotions_, options.api} {
+             refusal_logs_, backups_, promotions_, questions_, options.api} {
     api_.started_ms = clock.wall_ms();
   }
   ~RunningServer() override { stop(); }
@@ -132,6 +136,7 @@ class RunningServer final : public Server {
     engine_->hand_over();
     if (http_) http_->stop_accepting();
     hub_.stop();
+    questions_.stop();
     health_.stop();
     if (http_) http_->stop(kStopGraceMs);
     pool_.stop();
@@ -153,6 +158,8 @@ class RunningServer final : public Server {
     beats_.tick();
     backups_.expire();
     promotions_.tick();
+    questions_.lead(engine_->ticket().term);
+    questions_.tick();
     // Nothing is written before begin() has connected what listens.
     if (begun_) rotation_.tick();
   }
@@ -163,6 +170,7 @@ class RunningServer final : public Server {
   std::unique_ptr<replicator::Replicator> engine_;
   Metrics metrics_;
   WatchHub hub_;
+  QuestionBoard questions_;
   SessionTable sessions_;
   RateLimiter handshakes_;
   RateLimiter refusals_;

@@ -24,6 +24,13 @@ base::Result<etcd_client::PutResult> put(Context& context, const std::string& co
   return (*client)->put_config(component, document, put_options);
 }
 
+base::Error version_moved(const std::string& component, std::uint64_t expected,
+                          std::uint64_t active) {
+  return {base::ErrorCode::precondition_failed, "version_mismatch",
+          component + " is at version " + std::to_string(active) + ", no longer at " +
+              std::to_string(expected) + ": nothing was written"};
+}
+
 struct Edit {
   std::string document;
   std::string value_before;  // empty: there was none
@@ -97,6 +104,9 @@ base::Status config_set(Context& context, const ConfigOptions& options) {
   for (int attempt = 1;; ++attempt) {
     auto edit = edit_value(context, options, *path, json);
     if (!edit.ok()) return edit.error();
+    if (options.if_version && edit->version != *options.if_version) {
+      return version_moved(options.component, *options.if_version, edit->version);
+    }
     if (edit->value_before == json) {
       context.note(options.path + " is " + json + " already; nothing was written");
       return {};
@@ -115,7 +125,7 @@ base::Status config_set(Context& context, const ConfigOptions& options) {
       return {};
     }
     const bool raced = result.error().code == base::ErrorCode::precondition_failed;
-    if (!raced || attempt == kSetAttempts) return result.error();
+    if (!raced || attempt == kSetAttempts || options.if_version) return result.error();
   }
 }
 
@@ -124,6 +134,13 @@ base::Status config_rollback(Context& context, const ConfigOptions& options) {
   if (options.version == 0) return usage_error("versions count from 1");
   auto client = context.client();
   if (!client.ok()) return client.error();
+  if (options.if_version) {
+    const auto active = (*client)->get_config(options.component);
+    if (!active.ok()) return active.error();
+    if (active->version != *options.if_version) {
+      return version_moved(options.component, *options.if_version, active->version);
+    }
+  }
   auto result = (*client)->rollback_config(options.component, options.version, options.comment);
   if (!result.ok()) return result.error();
   report_version(context, options.component, *result,

@@ -1,4 +1,6 @@
 // ml-guard rules add|list|show|rm: what is blocked, and what never may be.
+#include "cli/commands/rules.h"
+
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
@@ -19,18 +21,6 @@ constexpr std::size_t kPageRows = 1'000;
 // Looking a network up by its text reads at most so many rules.
 constexpr std::size_t kLookupRulesMax = 1'000'000;
 
-struct RulesOptions {
-  std::vector<std::string> cidrs;
-  std::string reason;
-  std::string ttl;
-  std::string action = "drop";
-  std::string id;
-  double score = 1;
-  std::vector<std::string> ids;
-  std::size_t limit = 100;
-  std::string after;
-};
-
 base::Result<std::vector<base::Rule>> fetch_page(Context& context, const std::string& after_id,
                                                  std::size_t limit, std::string* json = nullptr) {
   std::string target = "/v1/rules?limit=" + std::to_string(limit);
@@ -43,48 +33,6 @@ base::Result<std::vector<base::Rule>> fetch_page(Context& context, const std::st
 
 std::string expiry_text(const base::Rule& rule, std::int64_t now_ms) {
   return rule.expires_at_ms == 0 ? "never" : age(rule.expires_at_ms, now_ms);
-}
-
-base::Status run_add(Context& context, const RulesOptions& options) {
-  if (options.action != "drop" && options.action != "allow") {
-    return usage_error("the action '" + options.action + "' is not drop or allow");
-  }
-  if (!options.id.empty() && options.cidrs.size() > 1) {
-    return usage_error("--id names one rule, and " + std::to_string(options.cidrs.size()) +
-                       " networks were given");
-  }
-  std::int64_t expires_at_ms = 0;
-  if (!options.ttl.empty()) {
-    auto ttl = base::parse_duration_ms(options.ttl);
-    if (!ttl.ok() || *ttl <= 0) {
-      return usage_error("--ttl '" + options.ttl + "' is not a duration such as 30m, 24h or 7d");
-    }
-    expires_at_ms = context.now_ms() + *ttl;
-  }
-  std::vector<base::Rule> rules;
-  for (const std::string& cidr : options.cidrs) {
-    base::Rule rule;
-    rule.id = options.id;
-    rule.cidr = cidr;
-    rule.action = options.action;
-    rule.reason = options.reason;
-    rule.score = options.score;
-    rule.expires_at_ms = expires_at_ms;
-    rules.push_back(std::move(rule));
-  }
-  auto client = context.client();
-  if (!client.ok()) return client.error();
-  auto ids = (*client)->put_rules(rules);
-  if (!ids.ok()) return ids.error();
-  for (std::size_t i = 0; i < ids->size() && i < rules.size(); ++i) {
-    const std::string verb = rules[i].action == "drop" ? "blocked: " : "always allowed: ";
-    const std::string until =
-        expires_at_ms == 0 ? "for good" : "until " + short_time(base::iso_time(expires_at_ms));
-    context.report(
-        verb + rules[i].cidr + " " + until + "; undo with  ml-guard rules rm " + (*ids)[i],
-        json_object({{"id", (*ids)[i]}, {"cidr", rules[i].cidr}}), (*ids)[i]);
-  }
-  return {};
 }
 
 Table rules_table(Context& context, const std::vector<base::Rule>& rules,
@@ -163,19 +111,28 @@ bool same_network(const std::string& stored, const std::string& typed) {
   return stored == typed || stored == typed + "/32" || stored == typed + "/128";
 }
 
-base::Result<std::vector<std::string>> ids_of_network(Context& context, const std::string& typed) {
-  std::vector<std::string> ids;
+// The rules that are in force for just this network.
+base::Result<std::vector<base::Rule>> rules_of_network(Context& context, const std::string& typed) {
+  std::vector<base::Rule> found;
   std::string after;
   for (std::size_t seen = 0; seen < kLookupRulesMax; seen += kPageRows) {
     auto page = fetch_page(context, after, kPageRows);
     if (!page.ok()) return page.error();
     for (const base::Rule& rule : *page) {
-      if (same_network(rule.cidr, typed)) ids.push_back(rule.id);
+      if (same_network(rule.cidr, typed)) found.push_back(rule);
     }
     if (page->size() < kPageRows) break;
     after = page->back().id;
   }
-  return ids;
+  return found;
+}
+
+// No id has a '/' or a ':'; a dotted quad may be an id, and is one first.
+bool may_be_id(const std::string& typed) { return typed.find_first_of("/:") == std::string::npos; }
+
+base::Error no_rule(const std::string& typed) {
+  return {base::ErrorCode::not_found, "no_rule",
+          "no rule has the id or the network '" + typed + "'"};
 }
 
 base::Status remove_one(Context& context, etcd_client::Client& client, const std::string& id) {
@@ -185,33 +142,81 @@ base::Status remove_one(Context& context, etcd_client::Client& client, const std
   return {};
 }
 
-base::Status run_rm(Context& context, const RulesOptions& options) {
+}  // namespace
+
+base::Status rules_add(Context& context, const RulesOptions& options) {
+  if (options.action != "drop" && options.action != "allow") {
+    return usage_error("the action '" + options.action + "' is not drop or allow");
+  }
+  if (!options.id.empty() && options.cidrs.size() > 1) {
+    return usage_error("--id names one rule, and " + std::to_string(options.cidrs.size()) +
+                       " networks were given");
+  }
+  std::int64_t expires_at_ms = 0;
+  if (!options.ttl.empty()) {
+    auto ttl = base::parse_duration_ms(options.ttl);
+    if (!ttl.ok() || *ttl <= 0) {
+      return usage_error("--ttl '" + options.ttl + "' is not a duration such as 30m, 24h or 7d");
+    }
+    expires_at_ms = context.now_ms() + *ttl;
+  }
+  std::vector<base::Rule> rules;
+  for (const std::string& cidr : options.cidrs) {
+    base::Rule rule;
+    rule.id = options.id;
+    rule.cidr = cidr;
+    rule.action = options.action;
+    rule.reason = options.reason;
+    rule.score = options.score;
+    rule.expires_at_ms = expires_at_ms;
+    rules.push_back(std::move(rule));
+  }
+  auto client = context.client();
+  if (!client.ok()) return client.error();
+  auto ids = (*client)->put_rules(rules);
+  if (!ids.ok()) return ids.error();
+  for (std::size_t i = 0; i < ids->size() && i < rules.size(); ++i) {
+    const std::string verb = rules[i].action == "drop" ? "blocked: " : "always allowed: ";
+    const std::string until =
+        expires_at_ms == 0 ? "for good" : "until " + short_time(base::iso_time(expires_at_ms));
+    context.report(
+        verb + rules[i].cidr + " " + until + "; undo with  ml-guard rules rm " + (*ids)[i],
+        json_object({{"id", (*ids)[i]}, {"cidr", rules[i].cidr}}), (*ids)[i]);
+  }
+  return {};
+}
+
+base::Status rules_rm(Context& context, const RulesOptions& options) {
   auto client = context.client();
   if (!client.ok()) return client.error();
   for (const std::string& typed : options.ids) {
-    // No id has a '/' or a ':'; a dotted quad may be an id, and is one first.
-    const bool may_be_id = typed.find_first_of("/:") == std::string::npos;
     base::Status removed;
-    if (may_be_id) {
+    if (may_be_id(typed)) {
       removed = remove_one(context, **client, typed);
       if (removed.ok()) continue;
       if (removed.error().code != base::ErrorCode::not_found) return removed;
     }
-    auto ids = ids_of_network(context, typed);
-    if (!ids.ok()) return ids.error();
-    if (ids->empty()) {
-      return base::Error{base::ErrorCode::not_found, "no_rule",
-                         "no rule has the id or the network '" + typed + "'"};
-    }
-    for (const std::string& id : *ids) {
-      removed = remove_one(context, **client, id);
+    auto rules = rules_of_network(context, typed);
+    if (!rules.ok()) return rules.error();
+    if (rules->empty()) return no_rule(typed);
+    for (const base::Rule& rule : *rules) {
+      removed = remove_one(context, **client, rule.id);
       if (!removed.ok()) return removed;
     }
   }
   return {};
 }
 
-}  // namespace
+base::Result<std::vector<base::Rule>> find_rules(Context& context, const std::string& typed) {
+  if (may_be_id(typed)) {
+    auto body = context.get("/v1/rules/" + url_encode(typed));
+    if (body.ok()) return wire::decode_rules(*body, context.now_ms());
+    if (body.error().code != base::ErrorCode::not_found) return body.error();
+  }
+  auto rules = rules_of_network(context, typed);
+  if (rules.ok() && rules->empty()) return no_rule(typed);
+  return rules;
+}
 
 void define_rules(CLI::App& app, Context& context) {
   app.require_subcommand(1);
@@ -232,7 +237,7 @@ void define_rules(CLI::App& app, Context& context) {
   add.add_option("--score", options->score, "How certain, 0 to 1 (default: 1)")->type_name("X");
   set_examples(add, {"rules add 203.0.113.7 --ttl 1h --reason 'port scan'",
                      "rules add 192.0.2.0/24 --action allow --reason 'our printers'"});
-  set_action(add, context, [&context, options] { return run_add(context, *options); });
+  set_action(add, context, [&context, options] { return rules_add(context, *options); });
 
   CLI::App& list = add_subcommand(app, "list", "rules in force");
   list.add_option("--limit", options->limit, "At most so many (default: 100)")->type_name("N");
@@ -248,7 +253,7 @@ void define_rules(CLI::App& app, Context& context) {
   CLI::App& rm = add_subcommand(app, "rm", "remove rules by id or by network");
   rm.add_option("ID", options->ids, "Ids or networks")->required();
   set_examples(rm, {"rules rm 5f2c9a01", "rules rm 203.0.113.7"});
-  set_action(rm, context, [&context, options] { return run_rm(context, *options); });
+  set_action(rm, context, [&context, options] { return rules_rm(context, *options); });
 }
 
 }  // namespace mlguard::cli

@@ -42,6 +42,9 @@ constexpr int kAlmostAllPercent = 90;
 // Not 429: under a seal it means a full disk or a full table, which no quick retry makes better.
 bool should_retry(int status) { return status == kStatusUnavailable || status == kStatusTimeout; }
 
+// The leader has waited already for a rag to come: another try would only wait once more.
+constexpr std::string_view kReasonNoRag = "no_rag";
+
 // Not done, because there is no leader or it lacks a majority: the next election mends it.
 bool waits_for_election(const base::Error& error) {
   return error.reason == "no_leader" || error.reason == "no_quorum";
@@ -58,7 +61,9 @@ const char* query_word(Consistency consistency) {
 
 Aim aim_of(const Call& call) {
   if (call.kind != CallKind::read) return Aim::leader;
-  const bool anybody = call.consistency == Consistency::local || call.hold.count() > 0;
+  if (call.consistency == Consistency::local) return Aim::nearby;
+  // What is held may be held by anyone, unless it was said that it is the leader's to answer.
+  const bool anybody = call.hold.count() > 0 && call.consistency != Consistency::leader;
   return anybody ? Aim::nearby : Aim::leader;
 }
 
@@ -126,8 +131,10 @@ void Caller::complete(Call& call) const {
   }
   if (call.kind != CallKind::read) return;
   if (const auto typed = query_value(call.target, "consistency")) {
-    const bool local = *typed == query_word(Consistency::local);
-    call.consistency = local ? Consistency::local : Consistency::linearizable;
+    call.consistency = Consistency::linearizable;
+    for (const Consistency one : {Consistency::leader, Consistency::local}) {
+      if (*typed == query_word(one)) call.consistency = one;
+    }
     return;
   }
   if (!call.consistency) call.consistency = options_.reads;
@@ -265,8 +272,9 @@ Caller::Verdict Caller::judge_sealed(wire::HttpAnswer& answer, const Session& se
   }
   progress.reply = {answer.status, std::move(*opened)};
   if (!should_retry(answer.status)) return Verdict::answered;
-  if (answer.status == kStatusTimeout) progress.outcome_unknown = true;
   const base::Error error = wire::decode_error(answer.status, progress.reply.message.body);
+  if (error.reason == kReasonNoRag) return Verdict::answered;
+  if (answer.status == kStatusTimeout) progress.outcome_unknown = true;
   progress.problem = error.message;
   if (waits_for_election(error)) {
     progress.not_leading = true;

@@ -11,6 +11,7 @@ const agent::ConfigSchema& config_schema() {
       {"answer.mode", ConfigType::choice, 0, 0, {"extractive", "generative"}},
       {"answer.endpoint", ConfigType::text, 0, 500},
       {"answer.model", ConfigType::text, 0, 200},
+      {"answer.api_key_file", ConfigType::text, 0, 500},
       {"answer.timeout_s", ConfigType::whole, 1, 600},
       {"answer.passages_max", ConfigType::whole, 1, 64},
   };

@@ -72,6 +72,14 @@ struct Hit {
   double rank = 0;  // Higher is better; comparable within one answer only.
 };
 
+// Several changes that are seen together or not at all. What is not committed when it ends is
+// undone. While it lives, put(), remove(), clear() and trim() are part of it.
+class IndexTransaction {
+ public:
+  virtual ~IndexTransaction() = default;
+  virtual base::Status commit() = 0;
+};
+
 class Index {
  public:
   // ":memory:" for tests. A file that is damaged or of another layout is set aside
@@ -83,6 +91,11 @@ class Index {
   // history that it belongs to. 0: nothing yet.
   virtual std::uint64_t revision() const = 0;
   virtual bool rebuilt() const = 0;
+  virtual std::string history() const = 0;
+  virtual base::Status set_history(const std::string& identity) = 0;
+
+  // REQUIRES: no other is open. The index must outlive it.
+  virtual base::Result<std::unique_ptr<IndexTransaction>> begin() = 0;
 
   // In one transaction with the revision reached. A record with the key of one that is there
   // replaces it.
@@ -99,6 +112,7 @@ class Index {
   // Most frequent first; ties by value.
   virtual base::Result<std::vector<Count>> count_by(Column column, const Filter& filter,
                                                     std::size_t limit) const = 0;
+  // Of the versions of one value of a configuration only the best is among the hits.
   virtual base::Result<std::vector<Hit>> search(const SearchQuery& query) const = 0;
 };
 

@@ -25,6 +25,8 @@ inline constexpr std::size_t kCitationsMax = 64;
 inline constexpr std::size_t kCitationTextBytesMax = 4 * 1024;
 inline constexpr std::size_t kProposalArgumentsMax = 8;
 inline constexpr std::size_t kProposalDiffBytesMax = 16 * 1024;
+// All texts at their limits, each character escaped.
+inline constexpr std::size_t kAnswerJsonBytesMax = 1024 * 1024;
 
 // What the last answer was about, so that "it" in the next question means something. The asker
 // keeps it: rag remembers nobody's questions.
@@ -82,6 +84,10 @@ struct Answer {
 
 std::string encode(const Question& question);
 base::Result<Question> decode_question(std::string_view json);
+std::string encode(const Proposal& proposal);
+base::Result<Proposal> decode_proposal(std::string_view json);
+// Texts that are too long are cut, and control characters in them replaced, so that what records
+// hold cannot keep an answer from arriving. A proposal's arguments travel as they are.
 std::string encode(const Answer& answer);
 base::Result<Answer> decode_answer(std::string_view json);
 

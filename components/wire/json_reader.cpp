@@ -1,6 +1,7 @@
 #include "wire/json_reader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -155,6 +156,25 @@ void ObjectReader::text(const char* name, std::string& out, TextBounds bounds, P
   if (node == nullptr) return;
   if (const auto problem = problem_of_text(json_at(node), bounds)) return fail(name, *problem);
   out = json_at(node).get_ref<const std::string&>();
+}
+
+void ObjectReader::lines(const char* name, std::string& out, std::size_t bytes_max,
+                         Presence presence) {
+  const void* node = find(name, presence);
+  if (node == nullptr) return;
+  const Json& value = json_at(node);
+  if (!value.is_string()) return fail(name, "must be a text in double quotes");
+  const auto& text_read = value.get_ref<const std::string&>();
+  if (text_read.size() > bytes_max) {
+    return fail(name, "must have at most " + std::to_string(bytes_max) + " bytes");
+  }
+  std::string bare;
+  std::copy_if(text_read.begin(), text_read.end(), std::back_inserter(bare),
+               [](char c) { return c != '\n' && c != '\t'; });
+  if (has_control_characters(bare)) {
+    return fail(name, "must not hold control characters besides line breaks and tabs");
+  }
+  out = text_read;
 }
 
 void ObjectReader::component_name(const char* name, std::string& out, Presence presence) {

@@ -68,6 +68,8 @@ class ObjectReader {
 
   // Text without control characters.
   void text(const char* name, std::string& out, TextBounds bounds, Presence presence);
+  // Text of several lines: line breaks and tabs are no harm there.
+  void lines(const char* name, std::string& out, std::size_t bytes_max, Presence presence);
   void component_name(const char* name, std::string& out, Presence presence);
   void whole(const char* name, std::int64_t& out, std::int64_t min, std::int64_t max,
              Presence presence);

@@ -23,6 +23,7 @@
 #include "wire/credentials.h"
 #include "wire/envelope.h"
 #include "wire/messages.h"
+#include "wire/question_relay.h"
 
 using namespace mlguard;
 
@@ -302,6 +303,43 @@ void pipeline_frames() {
   seed("pipeline_frame", "damage-longer", std::string("\2\0\0\0\0\0x", 7));
 }
 
+void questions() {
+  wire::Question question{"q1",
+                          "why is 10.0.0.5 blocked?",
+                          {"sniffer", "a.b", "10.0.0.5", "ab"},
+                          1'700'000'000'123,
+                          -60,
+                          "operator",
+                          "operator"};
+  wire::Answer answer;
+  answer.intent = "config_value";
+  answer.known = answer.prose = true;
+  answer.text = "It is 0.8 [1].\nSince yesterday.";
+  answer.remark = "not all";
+  answer.citations.push_back({"config", "ml-detector@7 a.b", 9, 1'700'000'000'123, "0.8"});
+  answer.proposal = wire::Proposal{"config.set", {{"value", "0.9"}}, "ml-guard config", "-1\n", 7};
+  answer.subject = question.subject;
+  seed("ask", "question", '\0' + wire::encode(question));
+  seed("ask", "answer", '\1' + wire::encode(answer));
+  seed("ask", "proposal", '\2' + wire::encode(*answer.proposal));
+  seed("ask", "part", '\3' + wire::encode(wire::AnswerPart{1, 2, "It is", {}}));
+  seed("ask", "part-done", '\3' + wire::encode(wire::AnswerPart{1, 0, "", answer}));
+  seed("ask", "task", '\4' + wire::encode(wire::QuestionTask{1, question}));
+  seed("ask", "news", '\5' + wire::encode(wire::QuestionNews{1, 2, "It is", answer}));
+}
+
+void prose() {
+  seed("prose", "events",
+       "\7: hi\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"It is\"}}]}\n\n"
+       "data: [DONE]\n\n");
+  seed(
+      "prose", "sentences",
+      "\3Rule ab12 drops 10.0.0.5 [1]. It scored 0.93. [1][1]\n1. And 10.0.0.6 [2]! Run `rm -rf`.");
+  seed("prose", "times",
+       std::string(1, '\0') +
+           "Made at 2023-11-14T22:13:20Z [1]. See https://x.example [1]? \x1b[2J");
+}
+
 void models() {
   using namespace ml_detector;
   const std::string three = model_file_text(trained_model(3, 4, 2, 2).xgboost, 3, 4);
@@ -329,6 +367,8 @@ int main(int argc, char** argv) {
   peers();
   packets();
   pipeline_frames();
+  questions();
+  prose();
   models();
   return 0;
 }

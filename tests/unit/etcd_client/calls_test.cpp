@@ -168,6 +168,16 @@ TEST_F(CallsTest, AServerThatStaysUnavailableIsQuotedAtTheDeadline) {
   EXPECT_EQ(quoted->reason, "no_leader");
 }
 
+TEST_F(CallsTest, ThatNoRagIsThereIsAnAnswerAndNotAskedAgain) {
+  FakeServer& server = add_server([](const FakeRequest&) {
+    return error_answer({base::ErrorCode::unavailable, "no_rag", "no rag component answers"});
+  });
+  const auto response = open()->call({"POST", "/v1/questions", "{}", {}});
+  ASSERT_TRUE(response.ok()) << response.error().message;
+  EXPECT_EQ(response->status, 503);
+  EXPECT_EQ(server.handled().size(), 1U);
+}
+
 TEST_F(CallsTest, AnUnknownOutcomeFromTheServerIsRetriedWithTheSameRequestId) {
   FakeServer& server = add_plain_server();
   server.inject({Fault::outcome_unknown});

@@ -112,6 +112,25 @@ TEST_F(ClusterTest, LinearizableReadsGoToTheLeaderAndSayNothingAboutIt) {
   EXPECT_EQ(servers_[1]->handled().back().target, "/v1/config/sniffer/versions");
 }
 
+// What lives in the leader's memory is worth asking of nobody else, however long it is held.
+TEST_F(ClusterTest, ALongPollThatIsTheLeadersToAnswerGoesToTheLeader) {
+  add_cluster(3);
+  introduce_all(endpoints()[2]);
+  const auto client = open_first();
+  ASSERT_TRUE(put(*client));
+  const auto asked_of = [&](const std::string& target) {
+    EXPECT_TRUE(client->call({"GET", target, "", {}}).ok());
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      for (const FakeRequest& request : servers_[i]->handled()) {
+        if (request.target.starts_with(target)) return i;
+      }
+    }
+    return servers_.size();
+  };
+  EXPECT_NE(asked_of("/v1/watch?wait=5s"), 2U);
+  EXPECT_EQ(asked_of("/v1/questions/next?consistency=leader&wait=5s"), 2U);
+}
+
 TEST_F(ClusterTest, AnAnswerThatNamesTheLeaderSendsTheNextWriteThere) {
   for (int i = 0; i < 2; ++i) {
     add_server([this](const FakeRequest&) {

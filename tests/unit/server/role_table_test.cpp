@@ -39,15 +39,18 @@ TEST(RoleTableTest, EachRoleMayExactlyWhatIsWrittenHere) {
   EXPECT_EQ(verbs_of(Role::ml_detector), detector);
   std::set<Verb> rag = agent;
   rag.insert({Verb::rules_read, Verb::detections_read, Verb::changes_read, Verb::audit_read,
-              Verb::config_list, Verb::applied_read, Verb::cluster_read, Verb::models_read});
+              Verb::config_list, Verb::applied_read, Verb::cluster_read, Verb::models_read,
+              Verb::questions_answer});
   EXPECT_EQ(verbs_of(Role::rag), rag);
   // A backup is the snapshot that a peer takes.
   EXPECT_EQ(verbs_of(Role::peer),
             (std::set<Verb>{Verb::status_read, Verb::backup, Verb::replicate}));
-  // All but what instances do among themselves, and the secrets of sniffers and ml-detectors.
-  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs - 2);
+  // All but what instances do among themselves, and the secrets of sniffers and ml-detectors, and
+  // answering.
+  EXPECT_EQ(verbs_of(Role::operator_).size(), kVerbs - 3);
   EXPECT_EQ(reach(Role::operator_, Verb::replicate), Reach::none);
   EXPECT_EQ(reach(Role::operator_, Verb::pipeline_keys_use), Reach::none);
+  EXPECT_EQ(reach(Role::operator_, Verb::questions_answer), Reach::none);
 }
 
 TEST(RoleTableTest, OnlyAnOperatorReachesBeyondItsOwnComponentInWrites) {

@@ -1,0 +1,51 @@
+// What a question asks for. docs/rag.md ("What can be asked") shows an example of each; the names
+// are part of the answer's JSON and of the evaluation's question files.
+//
+// Pure functions; safe from any thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "rag/question.h"
+
+namespace mlguard::rag {
+
+enum class Intent {
+  status_overall,
+  unhealthy,
+  component_health,
+  components_list,
+  config_value,
+  config_author,
+  config_history,
+  config_diff,
+  why_blocked,
+  is_blocked,
+  block_end,
+  who_blocked,
+  timeline,
+  rules_list,
+  rules_count,
+  changes_since,
+  top_sources,
+  detections_list,
+  detections_count,
+  latest_attack,
+  model_info,
+  audit_refused,
+  actor_actions,
+  cluster_changes,
+  help,
+  propose,
+  act_refused,
+  passages,
+};
+const char* to_string(Intent intent);
+
+Intent recognise(const Slots& slots);
+
+// "how do I …", "what does … mean": the documentation's, whatever words stand in it.
+bool asks_documentation(const Slots& slots);
+
+}  // namespace mlguard::rag
