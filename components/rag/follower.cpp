@@ -268,6 +268,7 @@ Status put_docs(Index& index, const std::vector<Record>& docs) {
     if (!same) changed.push_back(record);
   }
   std::vector<std::string> gone;
+  gone.reserve(before.size());
   for (const auto& [key, record] : before) gone.push_back(key);
   if (Status removed = index.remove(Table::doc, gone); !removed.ok()) return removed;
   return changed.empty() ? Status() : index.put(changed, index.revision());
