@@ -4,10 +4,12 @@
 #
 #   attacker 10.77.1.66 to .70 ┐                                      ┌ victim 10.77.2.80
 #   client   10.77.1.20        ┴ 10.77.1.1 out [gateway] in 10.77.2.1 ┘
+#   (.100 to .199 are the attacker's as well: for those who attack again and again)
 #                                        10.77.0.10 mgmt ── 10.77.0.1, .2, .3 cp1, cp2, cp3
 #
 # Environment: MLGUARD_BIN (where the programs are), MLGUARD_LAB_DIR (state and logs),
-# MLGUARD_LAB_PREFIX (of the namespaces: two labs may stand side by side).
+# MLGUARD_LAB_PREFIX (of the namespaces: two labs may stand side by side), MLGUARD_LAB_RECORD (not
+# empty: the bytes of every packet on every machine go into MLGUARD_LAB_DIR/record/).
 set -euo pipefail
 
 bin=${MLGUARD_BIN:?}
@@ -36,11 +38,34 @@ operator() {  # ml-guard of the operator on cp1
     MLGUARD_CREDENTIALS="$lab/cp1/ml-guard/operator.key" "$bin/ml-guard" "$@"
 }
 
+# Keeps a program running, as Restart=always of systemd does (packaging/systemd). A join token is
+# good for one start.
+keep() {  # name, its pid file, command ...
+  local name=$1 file=$2 child='' stopping=''
+  shift 2
+  trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
+  while [ -z "$stopping" ]; do
+    if [ -e "${MLGUARD_CREDENTIALS:-}" ]; then unset MLGUARD_JOIN; fi
+    "$@" &
+    child=$!
+    if [ -n "$stopping" ]; then kill -TERM $child; fi
+    echo $child >"$file.new"
+    mv "$file.new" "$file"
+    # A signal to this shell ends the waiting, not the child.
+    while kill -0 $child 2>/dev/null; do wait $child; done
+    if [ -z "$stopping" ]; then
+      echo "$(date -u +%FT%TZ) $name ended; it is started again"
+      sleep 0.2
+    fi
+  done
+}
+
 start() {  # host, name, command ...
   local host=$1 name=$2
   shift 2
-  setsid nsenter --net="/run/netns/$prefix-$host" env MLGUARD_PIN_FOLDER="$pins" "$@" >>"$lab/log/$name.log" 2>&1 </dev/null &
-  echo $! >"$lab/pid/$name"
+  MLGUARD_PIN_FOLDER=$pins setsid bash -c "$(declare -f keep); keep \"\$@\"" keep "$name" "$lab/pid/$name" \
+    nsenter --net="/run/netns/$prefix-$host" "$@" >>"$lab/log/$name.log" 2>&1 </dev/null &
+  echo $! >"$lab/keeper/$name"
 }
 
 wait_until() {  # what, log, command ...
@@ -81,11 +106,23 @@ make_networks() {
   cable attacker eth0 out 10.77.1.66/24
   cable client eth0 out 10.77.1.20/24
   cable victim eth0 in $victim/24
-  for n in 67 68 69 70; do ip -n "$prefix-attacker" address add 10.77.1.$n/24 dev eth0; done
+  for n in 67 68 69 70 $(seq 100 199); do
+    echo "address add 10.77.1.$n/24 dev eth0"
+  done | ip -n "$prefix-attacker" -batch -
   ip -n "$prefix-attacker" route add default via 10.77.1.1
   ip -n "$prefix-client" route add default via 10.77.1.1
   ip -n "$prefix-victim" route add default via 10.77.2.1
   on gateway sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
+# From the very first byte on, on every link: what travels can be searched afterwards.
+start_recorders() {
+  local host
+  [ -n "${MLGUARD_LAB_RECORD:-}" ] || return 0
+  mkdir -p "$lab/record"
+  for host in "${hosts[@]}"; do
+    start "$host" "record-$host" "$bin/ml-guard-lab-traffic" record "$lab/record/$host"
+  done
 }
 
 start_servers() {
@@ -105,8 +142,8 @@ start_component() {  # name, flags ...
   local name=$1 token
   shift
   token=$(operator token create --role "$name" -o raw)
-  start gateway "$name" env MLGUARD_JOIN="$token" MLGUARD_CREDENTIALS="$lab/$name.credential" \
-    XDG_STATE_HOME="$lab/gateway" "$bin/$name" --endpoints $endpoints "$@"
+  MLGUARD_JOIN=$token MLGUARD_CREDENTIALS=$lab/$name.credential XDG_STATE_HOME=$lab/gateway \
+    start gateway "$name" "$bin/$name" --endpoints $endpoints "$@"
 }
 
 all_healthy() {
@@ -120,10 +157,11 @@ lab_up() {
   [ "$(id -u)" -eq 0 ] || fail "the lab needs root: network namespaces, XDP and nftables"
   ! is_up || fail "the lab is up already: ml-guard lab status, ml-guard lab down"
   rm -rf "$lab"
-  mkdir -p "$lab/log" "$lab/pid"
+  mkdir -p "$lab/log" "$lab/pid" "$lab/keeper"
   trap 'echo "the lab did not come up; taking it down" >&2; lab_down' ERR
   echo "making networks ..."
   make_networks
+  start_recorders
   echo "starting three control-plane servers ..."
   start_servers
   operator config put global - <<<'{"site":{"name":"lab"},"heartbeat":{"interval_s":1}}' >/dev/null
@@ -150,21 +188,28 @@ Logs: $lab/log/
 TEXT
 }
 
+is_running() { kill -0 "$1" 2>/dev/null; }
+
+stop() {  # name
+  local file=$lab/keeper/$1 keeper
+  [ -e "$file" ] || return 0
+  keeper=$(cat "$file")
+  kill -TERM "$keeper" 2>/dev/null || return 0
+  for _ in $(seq 50); do is_running "$keeper" || return 0; sleep 0.1; done
+  kill -KILL "$keeper" "$(cat "$lab/pid/$1")" 2>/dev/null || true  # it ended in time
+}
+
 lab_down() {
-  local name file pid host
+  local name host
   trap - ERR
   # Agents before servers, so that they can unregister.
-  for name in rag firewall sniffer ml-detector victim etcd-server-3 etcd-server-2 etcd-server-1; do
-    file=$lab/pid/$name
-    [ -e "$file" ] || continue
-    pid=$(cat "$file")
-    kill -TERM "$pid" 2>/dev/null || continue
-    for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL "$pid" 2>/dev/null || true  # it ended in time
+  for name in rag firewall sniffer ml-detector victim etcd-server-3 etcd-server-2 etcd-server-1 \
+    "${hosts[@]/#/record-}"; do
+    stop "$name"
   done
   # A lab that did not come up whole lacks some.
   for host in "${hosts[@]}" net; do ip netns del "$prefix-$host" 2>/dev/null || true; done
-  rm -rf "$pins" "$lab/pid"
+  rm -rf "$pins" "$lab/pid" "$lab/keeper"
   echo "the lab is down; state and logs stay in $lab"
 }
 
@@ -199,6 +244,10 @@ lab_attack() {
   is_up || fail "the lab is not up: ml-guard lab up"
   from=$(attacker_of "$kind")
   shift
+  if [ "${1:-}" = --from ]; then
+    from=${2:?--from ADDRESS}
+    shift 2
+  fi
   answered "$from" || fail "$from is blocked already: ml-guard lab exec rules list"
   echo "$from: $kind against $victim ..."
   began=$(date +%s%N)
