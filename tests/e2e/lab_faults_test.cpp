@@ -44,6 +44,16 @@ class LabFaultsTest : public LabTest {
   void set(const std::string& component, const std::string& path, const std::string& value) {
     const auto done = lab({"exec", "config", "set", component, path, value});
     ASSERT_TRUE(done.exit.ok()) << done.err;
+    EXPECT_TRUE(wait_until([&] { return has_applied_its_config(component); })) << log(component);
+  }
+  bool has_applied_its_config(const std::string& component) const {
+    const std::string shown = ask({"component", "get", component, "-o", "json"});
+    for (std::size_t i = 0; i < json_array_size(shown, "/applied"); ++i) {
+      const std::string applied = "/applied/" + std::to_string(i);
+      if (json_at(shown, applied + "/resource") != "config") continue;
+      return json_at(shown, applied + "/revision") == json_at(shown, "/config_version");
+    }
+    return false;
   }
   std::set<std::string> rule_ids() const {
     std::set<std::string> ids;
