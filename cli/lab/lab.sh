@@ -38,14 +38,12 @@ operator() {  # ml-guard of the operator on cp1
     MLGUARD_CREDENTIALS="$lab/cp1/ml-guard/operator.key" "$bin/ml-guard" "$@"
 }
 
-# Keeps a program running, as Restart=always of systemd does (packaging/systemd). A join token is
-# good for one start.
+# Keeps a program running, as Restart=always of systemd does (packaging/systemd).
 keep() {  # name, its pid file, command ...
   local name=$1 file=$2 child='' stopping=''
   shift 2
   trap 'stopping=yes; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
   while [ -z "$stopping" ]; do
-    if [ -e "${MLGUARD_CREDENTIALS:-}" ]; then unset MLGUARD_JOIN; fi
     "$@" &
     child=$!
     if [ -n "$stopping" ]; then kill -TERM $child; fi

@@ -182,10 +182,13 @@ void serve_port(int port, const std::function<void(int)>& answer) {
   }
 }
 
-int serve() {
-  std::thread ssh([] { serve_port(kSsh, answer_ssh); });
-  std::thread smb([] { serve_port(kSmb, answer_ssh); });
-  serve_port(kHttp, answer_http);
+int serve(const std::vector<int>& ports) {
+  std::vector<std::thread> servers;
+  servers.reserve(ports.size());
+  for (const int port : ports) {
+    servers.emplace_back([port] { serve_port(port, port == kHttp ? answer_http : answer_ssh); });
+  }
+  for (std::thread& server : servers) server.join();
   return 0;
 }
 
@@ -339,7 +342,11 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Flags flags;
   std::string file;
-  app.add_subcommand("serve", "ports 80, 22 and 445, until it is stopped");
+  std::vector<int> ports = {kHttp, kSsh, kSmb};
+  app.add_subcommand("serve", "a web page, log-ins and file shares, until it is stopped")
+      ->add_option("--ports", ports, "Some of them")
+      ->delimiter(',')
+      ->check(CLI::IsMember({kHttp, kSsh, kSmb}));
   app.add_subcommand("record", "the bytes of all packets here, until it is stopped")
       ->add_option("FILE", file, "Where to")
       ->required();
@@ -354,7 +361,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     const std::string name = app.get_subcommands().front()->get_name();
     if (!flags.from.empty()) source_address() = parse_target(flags.from);
-    if (name == "serve") return serve();
+    if (name == "serve") return serve(ports);
     stop_on_sigterm();
     if (name == "record") return record(file);
     if (name == "browse") return browse(flags);
