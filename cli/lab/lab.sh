@@ -19,6 +19,7 @@ hosts=(cp1 cp2 cp3 gateway attacker client victim)
 endpoints=10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379
 pins=/sys/fs/bpf/$prefix
 victim=10.77.2.80
+sshd=/usr/sbin/sshd
 up_within_s=40
 
 fail() {
@@ -136,6 +137,54 @@ start_servers() {
   wait_until "a leader" etcd-server-1 operator config list
 }
 
+# The real one where Debian's openssh-server is installed; nothing of the host's own is used by it,
+# and nobody can log in. Else our own server says what an sshd says first.
+start_victim() {
+  local ports=22,80,445
+  if [ -x $sshd ] && getent passwd sshd >/dev/null && command -v ssh >/dev/null; then
+    ports=80,445
+    mkdir -p /run/sshd "$lab/sshd"
+    ssh-keygen -q -t ed25519 -N '' -f "$lab/sshd/key"
+    cat >"$lab/sshd/config" <<TEXT
+Port 22
+HostKey $lab/sshd/key
+PidFile none
+UsePAM no
+PasswordAuthentication yes
+AllowUsers nobody-at-all
+MaxStartups 500
+TEXT
+    start victim sshd $sshd -D -e -f "$lab/sshd/config"
+  fi
+  start victim victim "$bin/ml-guard-lab-traffic" serve --ports $ports
+}
+
+# Passwords tried one after the other, as the tools of attackers do.
+guess_passwords() {  # from, --rate N, --count N
+  local from=$1 rate=5 count=100 i log=$lab/log/guesses.log
+  shift
+  while [ $# -gt 1 ]; do
+    case $1 in
+      --rate) rate=$2 ;;
+      --count) count=$2 ;;
+      *) fail "brute-force: --rate N, --count N" ;;
+    esac
+    shift 2
+  done
+  printf '#!/bin/sh\necho wrong\n' >"$lab/sshd/askpass"
+  chmod +x "$lab/sshd/askpass"
+  : >"$log"
+  for ((i = 0; i < count; i++)); do
+    on attacker env SSH_ASKPASS="$lab/sshd/askpass" SSH_ASKPASS_REQUIRE=force \
+      timeout 3 ssh -b "$from" -F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+      -o PreferredAuthentications=password -o NumberOfPasswordPrompts=1 -o ConnectTimeout=1 \
+      "root@$victim" true >>"$log" 2>&1 </dev/null &
+    sleep "$(awk "BEGIN { print 1 / $rate }")"
+  done
+  wait
+  echo "brute-force: $count attempts, $(grep -c 'Permission denied' "$log") answered"
+}
+
 start_component() {  # name, flags ...
   local name=$1 token
   shift
@@ -170,7 +219,7 @@ lab_up() {
   start_component firewall
   start_component rag
   echo "starting the victim's server and a client ..."
-  start victim victim "$bin/ml-guard-lab-traffic" serve
+  start_victim
   wait_until "a component" sniffer all_healthy
   trap - ERR
   echo
@@ -201,7 +250,7 @@ lab_down() {
   local name host
   trap - ERR
   # Agents before servers, so that they can unregister.
-  for name in rag firewall sniffer ml-detector victim etcd-server-3 etcd-server-2 etcd-server-1 \
+  for name in rag firewall sniffer ml-detector victim sshd etcd-server-3 etcd-server-2 etcd-server-1 \
     "${hosts[@]/#/record-}"; do
     stop "$name"
   done
@@ -249,7 +298,11 @@ lab_attack() {
   answered "$from" || fail "$from is blocked already: ml-guard lab exec rules list"
   echo "$from: $kind against $victim ..."
   began=$(date +%s%N)
-  on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
+  if [ "$kind" = brute-force ] && [ -e "$lab/sshd/key" ]; then
+    guess_passwords "$from" "$@" &
+  else
+    on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
+  fi
   attack=$!
   while [ -z "$blocked_after" ]; do
     asked=$(milliseconds_since "$began")

@@ -55,7 +55,7 @@ TEST_F(LabSecrecyTest, NothingOnAnyWireCanBeRead) {
   ASSERT_GT(token.size(), 20U);
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"attack", "port-scan", "--count", "400"},
-        std::vector<std::string>{"attack", "brute-force", "--rate", "20", "--count", "36"}}) {
+        std::vector<std::string>{"attack", "brute-force", "--rate", "10", "--count", "60"}}) {
     const auto attack = lab(words);
     EXPECT_THAT(attack.out, ::testing::HasSubstr("\nblocked ")) << attack.err;
   }

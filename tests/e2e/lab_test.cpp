@@ -32,7 +32,7 @@ TEST_F(LabAttackTest, EachAttackIsSeenBecomesARuleAndIsBlocked) {
   }
   expect_blocked("port-scan", "10.77.1.66", {"--count", "400"});
   expect_blocked("syn-flood", "10.77.1.67", {"--rate", "1000", "--seconds", "6"});
-  expect_blocked("brute-force", "10.77.1.68", {"--rate", "20", "--count", "36"});
+  expect_blocked("brute-force", "10.77.1.68", {"--rate", "10", "--count", "60"});
   expect_blocked("smb-sweep", "10.77.1.69", {"--count", "130"});
   EXPECT_EQ(rules().find("10.77.1.20"), std::string::npos) << "the client";
 
