@@ -283,8 +283,16 @@ attacker_of() {
 
 milliseconds_since() { echo $((($(date +%s%N) - $1) / 1000000)); }
 
-# What the attacker sees, without asking any of ours.
-answered() { on attacker "$bin/ml-guard-lab-traffic" browse $victim --from "$1" --count 1 >/dev/null; }
+# What the attacker sees, without asking any of ours. Asking must not look like an attack where the
+# attack itself is hardly to be seen.
+answered() {  # from, kind
+  if [ "$2" = beacon ]; then
+    sleep 1
+    on attacker ping -n -c1 -W1 -I "$1" $victim >/dev/null
+  else
+    on attacker "$bin/ml-guard-lab-traffic" browse $victim --from "$1" --count 1 >/dev/null
+  fi
+}
 
 lab_attack() {
   local kind=${1:-} from began asked attack blocked_after=
@@ -295,7 +303,7 @@ lab_attack() {
     from=${2:?--from ADDRESS}
     shift 2
   fi
-  answered "$from" || fail "$from is blocked already: ml-guard lab exec rules list"
+  answered "$from" "$kind" || fail "$from is blocked already: ml-guard lab exec rules list"
   echo "$from: $kind against $victim ..."
   began=$(date +%s%N)
   if [ "$kind" = brute-force ] && [ -e "$lab/sshd/key" ]; then
@@ -306,7 +314,7 @@ lab_attack() {
   attack=$!
   while [ -z "$blocked_after" ]; do
     asked=$(milliseconds_since "$began")
-    answered "$from" || blocked_after=$asked
+    answered "$from" "$kind" || blocked_after=$asked
     # What was seen last may take a moment to become a rule.
     kill -0 $attack 2>/dev/null || [ "$(milliseconds_since "$began")" -lt 3000 ] || break
     sleep 0.1
