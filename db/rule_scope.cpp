@@ -27,6 +27,7 @@ struct Protected {
 const std::vector<Protected>& never_blocked() {
   static const std::vector<Protected> all = [] {
     std::vector<Protected> parsed;
+    parsed.reserve(base::kNeverBlocked.size());
     for (const base::NeverBlocked& one : base::kNeverBlocked) {
       parsed.push_back({parse_cidr(one.cidr).value(), one.why});
     }

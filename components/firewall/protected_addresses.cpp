@@ -11,6 +11,7 @@ namespace {
 const std::vector<ProtectedNetwork>& built_ins() {
   static const std::vector<ProtectedNetwork> all = [] {
     std::vector<ProtectedNetwork> parsed;
+    parsed.reserve(base::kNeverBlocked.size());
     for (const base::NeverBlocked& one : base::kNeverBlocked) {
       parsed.push_back({parse_network(one.cidr).value(), std::string(one.why)});
     }

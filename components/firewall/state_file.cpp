@@ -18,7 +18,6 @@ namespace {
 
 using base::ByteReader;
 using base::ByteWriter;
-using base::Error;
 using base::ErrorCode;
 
 constexpr mode_t kMode = 0600;
