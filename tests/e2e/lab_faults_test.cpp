@@ -90,8 +90,9 @@ class LabFaultsTest : public LabTest {
     std::printf("killed %s: %s is blocked after %.1f s\n", what.c_str(), from.c_str(),
                 watch.ms() / 1'000);
     attack.signal(SIGTERM);
-    for (const auto& [process, pid] : killed) {
-      EXPECT_TRUE(wait_until([&] { return pid_of(process) != pid; })) << "not started again";
+    for (const std::pair<std::string, pid_t>& one : killed) {
+      EXPECT_TRUE(wait_until([&] { return pid_of(one.first) != one.second; }))
+          << one.first << " is not started again";
     }
     EXPECT_TRUE(wait_until(
         [&] {
