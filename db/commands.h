@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "db/connection.h"
 #include "db/engine.h"
+#include "db/membership.h"
 #include "db/store.h"
 #include "db/store_state.h"
 #include "db/tables.h"
@@ -30,6 +31,7 @@ struct CommandContext {
   std::int64_t now_ms = 0;
   std::uint64_t hlc = 0;
   std::uint64_t revision = 0;  // The revision of this write, if it changes anything.
+  const Membership& membership;
 };
 
 struct CommandOutcome {

@@ -6,6 +6,7 @@
 #include "base/ids.h"
 #include "db/cidr.h"
 #include "db/commands.h"
+#include "db/rule_scope.h"
 
 namespace mlguard::db {
 
@@ -53,14 +54,16 @@ base::Result<std::vector<Rule>> prepare(const CommandContext& context, const Put
   std::unordered_set<std::string> seen;
   for (Rule& rule : rules) {
     if (auto checked = check_rule(rule, context.now_ms); !checked.ok()) return checked.error();
-    auto cidr = canonical_cidr(rule.cidr);
+    const auto cidr = parse_cidr(rule.cidr);
     if (!cidr.ok()) return cidr.error();
-    rule.cidr = std::move(cidr).value();
     if (rule.id.empty()) rule.id = base::random_hex(kRuleIdBytes);
     if (!seen.insert(rule.id).second) {
       return invalid_rule(rule, "stands twice in one request; send it once");
     }
     if (rule.source.empty()) rule.source = context.author;
+    const base::Status scope = check_scope(rule, *cidr, context.membership);
+    if (!scope.ok()) return scope.error();
+    rule.cidr = to_text(*cidr);
     if (rule.created_at_ms == 0) rule.created_at_ms = context.now_ms;
   }
   return rules;
@@ -106,9 +109,11 @@ Outcome run(const CommandContext& context, const PutRules& command) {
   }
   if (context.state.rules_live + added > context.retention.rules_max) {
     return Error{ErrorCode::resource_exhausted, "too_many_rules",
-                 "there are " + std::to_string(context.state.rules_live) + " rules and at most " +
+                 "there are " + std::to_string(context.state.rules_live) + " rules, " +
+                     std::to_string(added) + " more were sent, and at most " +
                      std::to_string(context.retention.rules_max) +
-                     " are kept; remove some, or give new ones an expiry"};
+                     " are kept; remove some (ml-guard rules rm), write one prefix for many "
+                     "addresses, give rules an expiry, or raise --rules-max of etcd-server"};
   }
   if (changed.empty()) return outcome;
 

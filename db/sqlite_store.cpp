@@ -100,8 +100,8 @@ std::optional<WriteResult> SqliteStore::find_replay(const std::string& request_i
 }
 
 CommandContext SqliteStore::new_context(const std::string& author) {
-  return {connection_, config_.retention, state_,      node_id_,
-          author,      clock_.wall_ms(),  hlc_.next(), state_.revision + 1};
+  return {connection_, config_.retention,   state_,     node_id_, author, clock_.wall_ms(),
+          hlc_.next(), state_.revision + 1, membership_};
 }
 
 base::Result<WriteResult> SqliteStore::run_command(const Write& write) {

@@ -17,7 +17,7 @@ struct Retention {
   std::uint64_t change_log_bytes_max = 512ULL * 1024 * 1024;
   std::uint64_t detections_max = 1'000'000;
   std::uint64_t config_versions_max = 1'000;  // per component
-  std::uint64_t rules_max = 1'000'000;
+  std::uint64_t rules_max = 1'000'000;        // live ones; more are refused
 };
 
 struct StoreOptions {

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Starts the control plane (three servers) and every component on this machine, waits until all are healthy, shows
-# them, says how to go on, and stops everything it started on Ctrl-C.
+# them, says how to go on, and stops everything it started on Ctrl-C. As root also a network of namespaces with the same
+# processes, an attacker and a victim (ml-guard lab up): here nothing is attacked or dropped, there everything is.
 # Usage: packaging/run-lab-dev.sh BUILD_DIR      (make run-lab-dev builds first)
+# Environment: MLGUARD_LAB_DIR (state and logs), MLGUARD_LAB_PORT, MLGUARD_LAB_IFACE (what the sniffer watches),
+# MLGUARD_LAB_NETWORK=no (without the network of namespaces).
 set -euo pipefail
 
 build_dir=$(cd "${1:?usage: run-lab-dev.sh BUILD_DIR}" && pwd)
@@ -18,11 +21,17 @@ endpoints=$(printf 'localhost:%s,' "${ports[@]}")
 export MLGUARD_ENDPOINTS=${endpoints%,}
 export MLGUARD_CREDENTIALS=$XDG_STATE_HOME/ml-guard/operator.key
 
+# The network is found by `ml-guard lab` in another terminal: where that looks, unless another place is said.
+network=${MLGUARD_LAB_DIR:+$lab/network}
+export MLGUARD_LAB_DIR=${network:-/var/tmp/ml-guard-lab}
+network_is_up=
+
 pids=()
 stop_all() {
   trap - INT TERM EXIT
   echo
   echo "stopping ..."
+  [ -z "$network_is_up" ] || "$bin/ml-guard" lab down || true
   # The servers go last, so that the components can still unregister.
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
     kill -TERM "${pids[$i]}" 2>/dev/null || continue
@@ -100,14 +109,20 @@ all_healthy() {
 }
 wait_until "$healthy_within_s" "a component" "$lab/log/${components[-1]}.log" all_healthy
 
+if [ "$(id -u)" -eq 0 ] && [ "${MLGUARD_LAB_NETWORK:-yes}" != no ]; then
+  echo "making the lab's network: an attacker, a client, a gateway that defends, a victim ..."
+  # Setsid: Ctrl-C is for stop_all.
+  if setsid --wait "$bin/ml-guard" lab up >"$lab/log/network.log" 2>&1; then
+    network_is_up=yes
+  else
+    tail -n 3 "$lab/log/network.log" >&2
+    echo "going on without it; see $lab/log/network.log" >&2
+  fi
+fi
+
 echo
 "$bin/ml-guard" members
 "$bin/ml-guard" health
-if [ "$(id -u)" -ne 0 ]; then
-  echo
-  echo "Not root: the sniffer cannot watch $interface (degraded); it needs root, or CAP_BPF, CAP_NET_ADMIN and"
-  echo "CAP_PERFMON. Captures it can read: ml-guard features FILE.pcap"
-fi
 cat <<TEXT
 
 All up. In another terminal:
@@ -120,9 +135,27 @@ All up. In another terminal:
   curl -s http://localhost:$port/health | jq '.components'
   curl -s http://localhost:${ports[1]}/status | jq '.leader'
   sqlite3 $XDG_STATE_HOME/ml-guard/$port/control.db 'select * from v_components'
-Nothing is attacked or dropped here. A network of its own for that, as root: ml-guard lab up
-Logs: $lab/log/    Stop: Ctrl-C here
+Nothing is attacked or dropped on this machine itself.
 TEXT
+if [ -n "$network_is_up" ]; then
+  [ -z "$network" ] || echo "  export MLGUARD_LAB_DIR=$network"
+  cat <<TEXT
+Attack the lab's network (docs/lab.md), and watch it being defended:
+  ml-guard lab attack port-scan                          or syn-flood, brute-force, smb-sweep, beacon
+  ml-guard lab exec flows --follow                       who talks most, as its sniffer sees it
+  ml-guard lab exec detections                           what its ml-detector found
+  ml-guard lab exec rules list                           what is blocked, until when, and where
+TEXT
+elif [ "$(id -u)" -ne 0 ]; then
+  cat <<TEXT
+Missing, because this is not root:
+  the sniffer cannot watch $interface (degraded): that needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON
+  the firewall cannot drop anything (--dry-run): that needs CAP_NET_ADMIN
+  no network with an attacker and a victim: ml-guard lab up, as root
+Captures can be read all the same: ml-guard features FILE.pcap
+TEXT
+fi
+echo "Logs: $lab/log/    Stop: Ctrl-C here"
 while :; do
   for pid in "${pids[@]}"; do
     kill -0 "$pid" 2>/dev/null || fail "process $pid ended by itself; see $lab/log/"

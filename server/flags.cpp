@@ -21,6 +21,8 @@ using base::Status;
 
 constexpr std::int64_t kDurationMsMax = 365LL * 24 * 3'600'000;
 constexpr std::size_t kHostCharsMax = 253;
+// More would not fit into the memory of agents and the sets of a kernel.
+constexpr std::uint64_t kRulesMaxMax = 5'000'000;
 constexpr std::size_t kBodyBytesMin = 64 * 1024;
 constexpr int kMissedBeatsUntilLate = 3;
 // What follows from --stale-after unless it is said: 5 s and 10 min for the usual 60 s.
@@ -46,6 +48,7 @@ struct Typed {
   std::string heartbeat_interval;
   std::string stale_after = "60s";
   std::string dead_after;
+  std::uint64_t rules_max = db::Retention().rules_max;
   std::uint64_t max_body = wire::kPlainBodyBytesMax;
   std::string log_level = "info";
   std::string log_format = "human";
@@ -84,6 +87,9 @@ void describe(CLI::App& app, Typed& typed) {
       ->capture_default_str();
   app.add_option("--dead-after", typed.dead_after,
                  "Without a heartbeat for so long: dead [ten times --stale-after: 10m]");
+  app.add_option("--rules-max", typed.rules_max, "How many rules may live at one time")
+      ->capture_default_str()
+      ->check(CLI::Range(std::uint64_t{1}, kRulesMaxMax));
   app.add_option("--max-body", typed.max_body, "Largest request body, like 4MiB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{kBodyBytesMin}, std::uint64_t{wire::kPlainBodyBytesMax}))
@@ -212,6 +218,7 @@ Status take(const Typed& typed, ServerFlags& flags) {
   }
   flags.options.http.address = typed.listen;
   flags.options.http.threads = typed.http_threads;
+  flags.options.retention.rules_max = typed.rules_max;
   flags.options.api.body_bytes_max = static_cast<std::size_t>(typed.max_body);
   if (typed.public_status) flags.options.api.public_status = PublicStatus::everybody;
   if (Status s = take_health(typed, flags.options); !s) return s;

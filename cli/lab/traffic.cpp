@@ -2,6 +2,8 @@
 // attacked, a client that means no harm, and the attacks. Only for the lab: it goes to private
 // addresses (RFC 1918) and nowhere else.
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -13,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -97,6 +100,15 @@ bool talk(in_addr address, int port, const std::string& words) {
   return wait_for(fd, POLLIN) && recv(fd.get(), heard.data(), heard.size(), 0) > 0;
 }
 
+// Set by SIGTERM: what has been done until then is told, and the program ends.
+volatile std::sig_atomic_t stopping = 0;
+
+void stop_on_sigterm() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stopping = 1; };
+  sigaction(SIGTERM, &action, nullptr);
+}
+
 void pace(double per_second, int done, std::chrono::steady_clock::time_point began) {
   const auto due = began + std::chrono::duration_cast<std::chrono::nanoseconds>(
                                std::chrono::duration<double>(done / per_second));
@@ -104,16 +116,18 @@ void pace(double per_second, int done, std::chrono::steady_clock::time_point beg
 }
 
 // Tries at the wanted rate, and says how often somebody answered: an attack that is blocked hears
-// nothing.
+// nothing. Returns how many heard nothing.
 int repeat(const char* what, const Flags& flags, const std::function<bool(int)>& attempt) {
   const auto began = std::chrono::steady_clock::now();
+  int tried = 0;
   int answered = 0;
-  for (int i = 0; i < flags.count; ++i) {
-    answered += attempt(i) ? 1 : 0;
-    pace(flags.rate, i + 1, began);
+  while (tried < flags.count && stopping == 0) {
+    answered += attempt(tried) ? 1 : 0;
+    tried += 1;
+    pace(flags.rate, tried, began);
   }
-  std::printf("%s: %d attempts, %d answered\n", what, flags.count, answered);
-  return answered;
+  std::printf("%s: %d attempts, %d answered\n", what, tried, answered);
+  return tried - answered;
 }
 
 // A connection that is not waited for longer than a network of one machine takes.
@@ -168,10 +182,40 @@ void serve_port(int port, const std::function<void(int)>& answer) {
   }
 }
 
-int serve() {
-  std::thread ssh([] { serve_port(kSsh, answer_ssh); });
-  std::thread smb([] { serve_port(kSmb, answer_ssh); });
-  serve_port(kHttp, answer_http);
+int serve(const std::vector<int>& ports) {
+  std::vector<std::thread> servers;
+  servers.reserve(ports.size());
+  for (const int port : ports) {
+    servers.emplace_back([port] { serve_port(port, port == kHttp ? answer_http : answer_ssh); });
+  }
+  for (std::thread& server : servers) server.join();
+  return 0;
+}
+
+// ---- who listens
+
+// Every packet of every interface here, its bytes one after the other: to be searched for what must
+// not travel in the open. Until SIGTERM.
+int record(const std::string& path) {
+  constexpr int kBufferBytes = 64 << 20;
+  const UniqueFd packets(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
+  std::FILE* file = std::fopen(path.c_str(), "wbe");
+  if (!packets.valid() || file == nullptr) {
+    std::fprintf(stderr, "cannot record into %s: %s\n", path.c_str(), std::strerror(errno));
+    return 1;
+  }
+  setsockopt(packets.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kBufferBytes, sizeof kBufferBytes);
+  std::vector<char> packet(1 << 16);
+  while (stopping == 0) {
+    // SIGTERM ends it: no restart of system calls is asked for.
+    const ssize_t size = recv(packets.get(), packet.data(), packet.size(), 0);
+    if (size > 0) std::fwrite(packet.data(), 1, static_cast<std::size_t>(size), file);
+  }
+  std::fclose(file);
+  tpacket_stats heard = {};
+  socklen_t size = sizeof heard;
+  getsockopt(packets.get(), SOL_PACKET, PACKET_STATISTICS, &heard, &size);
+  std::printf("record: %u packets, %u lost\n", heard.tp_packets, heard.tp_drops);
   return 0;
 }
 
@@ -179,10 +223,10 @@ int serve() {
 
 int browse(const Flags& flags) {
   const in_addr target = parse_target(flags.target);
-  const int answered = repeat("browse", flags, [&](int) {
+  const int unanswered = repeat("browse", flags, [&](int) {
     return talk(target, kHttp, "GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
   });
-  return answered == flags.count ? 0 : 1;
+  return unanswered == 0 ? 0 : 1;
 }
 
 int scan(const Flags& flags) {
@@ -297,7 +341,15 @@ int run(int argc, char** argv) {
   CLI::App app("ml-guard-lab-traffic: a server, a client and attacks, for the lab.");
   app.require_subcommand(1);
   Flags flags;
-  app.add_subcommand("serve", "ports 80, 22 and 445, until it is stopped");
+  std::string file;
+  std::vector<int> ports = {kHttp, kSsh, kSmb};
+  app.add_subcommand("serve", "a web page, log-ins and file shares, until it is stopped")
+      ->add_option("--ports", ports, "Some of them")
+      ->delimiter(',')
+      ->check(CLI::IsMember({kHttp, kSsh, kSmb}));
+  app.add_subcommand("record", "the bytes of all packets here, until it is stopped")
+      ->add_option("FILE", file, "Where to")
+      ->required();
   add(app, flags, "browse", "fetch pages, as people do; exit code 1 when one is not answered", 2,
       20);
   add(app, flags, "port-scan", "one port after the other", 200, 1'000);
@@ -309,7 +361,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     const std::string name = app.get_subcommands().front()->get_name();
     if (!flags.from.empty()) source_address() = parse_target(flags.from);
-    if (name == "serve") return serve();
+    if (name == "serve") return serve(ports);
+    stop_on_sigterm();
+    if (name == "record") return record(file);
     if (name == "browse") return browse(flags);
     if (name == "port-scan") return scan(flags);
     if (name == "smb-sweep") return sweep(flags);

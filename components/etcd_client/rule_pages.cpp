@@ -1,8 +1,10 @@
 #include "rule_pages.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::size_t kRulesMax = 1'000'000;
 constexpr int kJoinsMax = 3;
+// Of a server that sends smaller pages than ours do.
+constexpr std::size_t kPagesMax = 10'000;
 
 // Whom the pages of one set are read from, and how.
 struct Source {
@@ -22,17 +26,23 @@ struct Source {
   std::optional<Consistency> consistency;
   Canceller* canceller;
 
-  base::Result<base::RuleSet> page(const std::string& query,
-                                   milliseconds wait = milliseconds(0)) const {
+  base::Result<std::string> text(const std::string& query,
+                                 milliseconds wait = milliseconds(0)) const {
     Call call;
     call.target = "/v1/rules/stream?" + query;
     if (wait.count() > 0) call.target += "&wait=" + std::to_string(wait.count()) + "ms";
     call.hold = wait;
     call.consistency = consistency;
     call.canceller = canceller;
-    const auto message = expect_ok(caller.call(std::move(call)));
+    auto message = expect_ok(caller.call(std::move(call)));
     if (!message.ok()) return message.error();
-    return wire::decode_rule_set(message->body);
+    return std::move(message->body);
+  }
+  base::Result<base::RuleSet> page(const std::string& query,
+                                   milliseconds wait = milliseconds(0)) const {
+    const auto body = text(query, wait);
+    if (!body.ok()) return body.error();
+    return wire::decode_rule_set(*body);
   }
 };
 
@@ -62,22 +72,62 @@ base::Error bad_pages() {
           "the server sent pages of rules that do not follow each other"};
 }
 
+// Which page to ask for next, without reading this one. No text of a rule can look like it: quotes
+// within texts are escaped.
+std::string next_id_in(const std::string& body) {
+  constexpr std::string_view kMember = "\"next_id\":\"";
+  const std::size_t begin = body.rfind(kMember);
+  if (begin == std::string::npos) return {};
+  const std::size_t at = begin + kMember.size();
+  return body.substr(at, body.find('"', at) - at);
+}
+
+using Reading = std::future<base::Result<base::RuleSet>>;
+
+// A page is read while the next one is on its way: with many rules each takes as long as the other.
+Reading begin_reading(std::string body) {
+  return std::async(std::launch::async | std::launch::deferred,
+                    [text = std::move(body)] { return wire::decode_rule_set(text); });
+}
+
+// Adds a page to `set`; `lowest` is the lowest revision that any page saw.
+base::Status add_page(Reading reading, const std::string& next_id, base::RuleSet& set,
+                      std::uint64_t& lowest) {
+  auto page = reading.get();
+  if (!page.ok()) return std::move(page).error();
+  const bool follows = page->full && page->next_id != set.next_id && page->next_id == next_id &&
+                       set.rules.size() + page->rules.size() <= kRulesMax;
+  if (!follows) return bad_pages();
+  lowest = std::min(lowest, page->revision);
+  set.revision = std::max(set.revision, page->revision);
+  set.rules.insert(set.rules.end(), std::make_move_iterator(page->rules.begin()),
+                   std::make_move_iterator(page->rules.end()));
+  set.next_id = std::move(page->next_id);
+  set.digest = std::move(page->digest);
+  return {};
+}
+
 // Reads the pages after the first into `set`; the lowest revision that any page saw.
 base::Result<std::uint64_t> read_on(const Source& source, base::RuleSet& set) {
   std::uint64_t lowest = set.revision;
-  while (!set.next_id.empty()) {
-    auto page = source.page("after=0&after_id=" + set.next_id);
-    if (!page.ok()) return std::move(page).error();
-    const bool follows = page->full && page->next_id != set.next_id &&
-                         set.rules.size() + page->rules.size() <= kRulesMax;
-    if (!follows) return bad_pages();
-    lowest = std::min(lowest, page->revision);
-    set.revision = std::max(set.revision, page->revision);
-    set.rules.insert(set.rules.end(), std::make_move_iterator(page->rules.begin()),
-                     std::make_move_iterator(page->rules.end()));
-    set.next_id = std::move(page->next_id);
-    set.digest = std::move(page->digest);
+  Reading reading;
+  std::string reading_next;  // What follows the page that is being read.
+  std::string next = set.next_id;
+  std::size_t pages = 0;
+  while (!next.empty()) {
+    auto body = source.text("after=0&after_id=" + next);
+    if (!body.ok()) return body.error();
+    if (++pages > kPagesMax) return bad_pages();
+    if (reading.valid()) {
+      const base::Status added = add_page(std::move(reading), reading_next, set, lowest);
+      if (!added.ok()) return added.error();
+    }
+    reading_next = next = next_id_in(*body);
+    reading = begin_reading(std::move(*body));
   }
+  if (!reading.valid()) return lowest;
+  const base::Status added = add_page(std::move(reading), reading_next, set, lowest);
+  if (!added.ok()) return added.error();
   return lowest;
 }
 

@@ -136,7 +136,13 @@ bool Enforcement::read_back(const Targets& wanted, std::int64_t now_ms) {
   }
   if (!list(now_ms)) return false;
   Difference difference = difference_of(wanted, listed_, now_ms);
-  if (!std::exchange(prepared_, true)) {
+  const bool first = !std::exchange(prepared_, true);
+  if (!first && difference.drift.any() && !*prepared) {
+    // A set that grows while it is listed can be listed with gaps: what is really gone still is.
+    if (!list(now_ms)) return false;
+    difference = difference_of(wanted, listed_, now_ms);
+  }
+  if (first) {
     // What an earlier process left is as it should be, but the enforcer has not heard of it yet.
     for (const auto& [network, end] : wanted) {
       if (network.bits == kAddressBits) continue;

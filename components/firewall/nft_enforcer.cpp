@@ -29,6 +29,8 @@ constexpr const char* kChain = "early";
 // set take seconds, in many sets a fraction of one.
 constexpr unsigned kShards = 32;
 constexpr std::size_t kSetElementsMax = 1'048'576;
+// Added since the last listing, which follows within a hundred times what it takes.
+constexpr std::size_t kAddedMax = 8'192;
 constexpr std::size_t kTableCharsMax = 63;
 constexpr std::size_t kIpv4Bytes = 4;
 constexpr std::size_t kMappedBytes = kMappedBits / 8;
@@ -164,8 +166,14 @@ class NftEnforcer final : public Enforcer {
   NftLink link_;
   Nft nft_;
   std::set<Kind> kinds_;
-  // Those that were listed or added: what is added for the first time needs no removal before.
-  std::unordered_set<Network, NetworkHash> known_;
+  bool may_be_there(const Network& network) const;
+  void note_added(const TargetChange& change);
+
+  // What is added for the first time needs no removal before. Those that were listed, sorted, and
+  // those added since; when these are too many to be kept in mind, any may be there.
+  std::vector<Network> listed_;
+  std::unordered_set<Network, NetworkHash> added_;
+  bool any_may_be_there_ = false;
   std::vector<std::uint64_t> handles_;  // Of our rules, as they were made.
   bool built_ = false;
   std::uint32_t generation_ = 0;  // Up to here all changes are ours, or were looked at.
@@ -252,6 +260,20 @@ base::Result<bool> NftEnforcer::prepare() {
   return was_there;
 }
 
+bool NftEnforcer::may_be_there(const Network& network) const {
+  return any_may_be_there_ || added_.count(network) > 0 ||
+         std::binary_search(listed_.begin(), listed_.end(), network);
+}
+
+void NftEnforcer::note_added(const TargetChange& change) {
+  if (added_.size() + change.block.size() > kAddedMax) {
+    any_may_be_there_ = true;
+    added_.clear();
+  }
+  if (any_may_be_there_) return;
+  for (const Target& target : change.block) added_.insert(target.network);
+}
+
 Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
   BySet add;
   BySet again;
@@ -264,7 +286,7 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
       element.timeout_ms =
           static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
     }
-    (known_.insert(target.network).second ? add : again)[kind].push_back(std::move(element));
+    (may_be_there(target.network) ? again : add)[kind].push_back(std::move(element));
   }
   for (const BySet* both : {&add, &again}) {
     for (const auto& [kind, elements] : *both) kinds.insert(kind);
@@ -272,7 +294,6 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
   for (const Network& network : change.unblock) {
     const Kind kind = kind_of(network);
     if (kinds.count(kind) == 0) continue;
-    known_.erase(network);
     remove[kind].push_back({kind.set(), key_of(network)});
   }
   if (kinds != kinds_) {
@@ -283,6 +304,7 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
   const bool changes = !add.empty() || !again.empty() || !remove.empty();
   const Status changed = link_.change(options_.table, joined(std::move(add)),
                                       joined(std::move(again)), joined(std::move(remove)));
+  note_added(change);
   // Our own transaction; one of another's in between makes the numbers differ.
   if (changed.ok() && changes) ++generation_;
   return changed;
@@ -309,8 +331,12 @@ base::Result<std::vector<HeldTarget>> NftEnforcer::list(std::int64_t now_ms) {
       held.push_back(one);
     }
   }
-  known_.clear();
-  for (const HeldTarget& one : held) known_.insert(one.target.network);
+  listed_.clear();
+  listed_.reserve(held.size());
+  for (const HeldTarget& one : held) listed_.push_back(one.target.network);
+  std::sort(listed_.begin(), listed_.end());
+  added_.clear();
+  any_may_be_there_ = false;
   generation_ = *generation;
   return held;
 }

@@ -3,25 +3,25 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/rule_scope.h"
+
 namespace mlguard::firewall {
 namespace {
 
-// REQUIRES: a network that parses.
-ProtectedNetwork built_in(const char* text, const char* why) {
-  return {parse_network(text).value(), why};
-}
-
 const std::vector<ProtectedNetwork>& built_ins() {
-  static const std::vector<ProtectedNetwork> all = {
-      built_in("127.0.0.0/8", "loopback"),     built_in("::1", "loopback"),
-      built_in("0.0.0.0/8", "unspecified"),    built_in("::", "unspecified"),
-      built_in("224.0.0.0/4", "multicast"),    built_in("ff00::/8", "multicast"),
-      built_in("255.255.255.255", "broadcast")};
+  static const std::vector<ProtectedNetwork> all = [] {
+    std::vector<ProtectedNetwork> parsed;
+    parsed.reserve(base::kNeverBlocked.size());
+    for (const base::NeverBlocked& one : base::kNeverBlocked) {
+      parsed.push_back({parse_network(one.cidr).value(), std::string(one.why)});
+    }
+    return parsed;
+  }();
   return all;
 }
 
 bool is_too_wide_for_detectors(const Network& network) {
-  const unsigned least = is_ipv4(network) ? kDetectorBitsMinIpv4 : kDetectorBitsMinIpv6;
+  const unsigned least = is_ipv4(network) ? base::kDetectorBitsMinIpv4 : base::kDetectorBitsMinIpv6;
   return written_bits(network) < least;
 }
 

@@ -1,7 +1,8 @@
 // ProtectedAddresses: whom a rule may not block, whatever it says, and why not. Pure; immutable
 // once made, so safe from any thread.
 //
-// Protected by themselves: loopback, unspecified, multicast and broadcast addresses. The rest (this
+// Protected by themselves: loopback, unspecified, multicast and broadcast addresses
+// (base/rule_scope.h). The rest (this
 // host's addresses, its gateways, the control plane, allowlists and allow rules) is given. A rule
 // that is wider than something protected blocks what remains of it; one that lies inside something
 // protected blocks nothing. A rule for every address there is, is none, and a prefix that is wider
@@ -18,9 +19,6 @@
 
 namespace mlguard::firewall {
 
-// A detector sees hosts, and blocks them or a small neighbourhood.
-inline constexpr unsigned kDetectorBitsMinIpv4 = 16;
-inline constexpr unsigned kDetectorBitsMinIpv6 = 32;
 // One rule is made of so many prefixes at the most.
 inline constexpr std::size_t kPiecesMax = 4'096;
 

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/rule_scope.h"
+
 namespace mlguard::firewall {
 namespace {
 
@@ -11,8 +13,7 @@ using base::Error;
 using base::ErrorCode;
 
 Origin origin_of(const base::Rule& rule) {
-  const bool detector = base::name_fits_role(rule.source, base::Role::ml_detector);
-  return detector ? Origin::detector : Origin::operator_;
+  return base::is_of_a_detector(rule) ? Origin::detector : Origin::operator_;
 }
 
 std::int64_t end_of(const base::Rule& rule) {

@@ -18,10 +18,8 @@ namespace {
 
 using base::ByteReader;
 using base::ByteWriter;
-using base::Error;
 using base::ErrorCode;
 
-constexpr std::string_view kMagic = "mlguard-firewall-1\n";
 constexpr mode_t kMode = 0600;
 constexpr std::size_t kHashHexChars = 64;
 
@@ -98,17 +96,6 @@ std::optional<base::RuleSet> decode_set(std::string_view body) {
   return set;
 }
 
-// Length, hash, body.
-std::string encode_part(const base::RuleSet& set) {
-  const std::string body = encode_set(set);
-  std::string part;
-  ByteWriter out(part);
-  out.fixed64(body.size());
-  out.raw(hash_of(body));
-  out.raw(body);
-  return part;
-}
-
 std::optional<base::RuleSet> decode_part(ByteReader& in) {
   const auto size = in.fixed64();
   const auto hash = in.raw(kHashHexChars);
@@ -118,32 +105,43 @@ std::optional<base::RuleSet> decode_part(ByteReader& in) {
   return decode_set(*body);
 }
 
-// The sets up to the first byte that makes no sense; `whole` tells whether there is none.
-std::vector<base::RuleSet> decode_file(std::string_view bytes, bool& whole) {
-  std::vector<base::RuleSet> sets;
-  ByteReader in(bytes);
-  const auto magic = in.raw(kMagic.size());
-  whole = magic && *magic == kMagic;
-  while (whole && !in.at_end()) {
-    auto set = decode_part(in);
-    // Differences stand on a full set.
-    whole = set && (set->full || !sets.empty());
-    if (!whole) break;
-    if (set->full) sets.clear();
-    sets.push_back(std::move(*set));
-  }
-  return sets;
+}  // namespace
+
+// Length, hash, body.
+std::string encode_state_part(const base::RuleSet& set) {
+  const std::string body = encode_set(set);
+  std::string part;
+  ByteWriter out(part);
+  out.fixed64(body.size());
+  out.raw(hash_of(body));
+  out.raw(body);
+  return part;
 }
 
-}  // namespace
+StateContent decode_state(std::string_view bytes) {
+  StateContent content;
+  ByteReader in(bytes);
+  const auto magic = in.raw(kStateMagic.size());
+  content.whole = magic && *magic == kStateMagic;
+  while (content.whole && !in.at_end()) {
+    auto set = decode_part(in);
+    // Differences stand on a full set.
+    content.whole = set && (set->full || !content.sets.empty());
+    if (!content.whole) break;
+    if (set->full) content.sets.clear();
+    content.sets.push_back(std::move(*set));
+  }
+  return content;
+}
 
 base::Result<StateFile::Loaded> StateFile::load() {
   Loaded loaded;
   const auto bytes = base::read_file(path_, kStateBytesMax);
   if (!bytes.ok() && bytes.error().code == ErrorCode::not_found) return loaded;
   if (!bytes.ok()) return bytes.error();
-  bool whole = false;
-  loaded.sets = decode_file(*bytes, whole);
+  StateContent content = decode_state(*bytes);
+  const bool whole = content.whole;
+  loaded.sets = std::move(content.sets);
   if (whole && !loaded.sets.empty()) {
     fd_.reset(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
     written_bytes_ = bytes->size();
@@ -159,7 +157,7 @@ base::Result<StateFile::Loaded> StateFile::load() {
 }
 
 base::Status StateFile::write(const base::RuleSet& all) {
-  const std::string content = std::string(kMagic) + encode_part(all);
+  const std::string content = std::string(kStateMagic) + encode_state_part(all);
   base::Status written = base::make_folders(base::folder_of(path_), 0700);
   if (written.ok()) written = base::write_file_atomic(path_, content, kMode);
   if (!written.ok()) return written;
@@ -171,7 +169,7 @@ base::Status StateFile::write(const base::RuleSet& all) {
 }
 
 base::Status StateFile::append(const base::RuleSet& set) {
-  const std::string part = encode_part(set);
+  const std::string part = encode_state_part(set);
   std::size_t done = 0;
   while (done < part.size()) {
     const ssize_t wrote = ::write(fd_.get(), part.data() + done, part.size() - done);

@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/model.h"
@@ -21,6 +23,16 @@
 namespace mlguard::firewall {
 
 inline constexpr std::size_t kStateBytesMax = 1ULL << 30;
+
+// The bytes of a file without the file.
+inline constexpr std::string_view kStateMagic = "mlguard-firewall-1\n";
+struct StateContent {
+  std::vector<base::RuleSet> sets;  // To apply in this order; up to what makes no sense.
+  bool whole = false;               // Whether all of it does.
+};
+StateContent decode_state(std::string_view bytes);
+// One part, to stand after kStateMagic and other parts.
+std::string encode_state_part(const base::RuleSet& set);
 
 class StateFile {
  public:

@@ -73,20 +73,26 @@ TEST_F(FirewallTest, AFlushedTableIsRepairedAndAudited) {
 TEST_F(FirewallTest, WhatMustNotBeBlockedIsNotAndEverybodyIsToldWhy) {
   const support::Process firewall = start_firewall();
   add(kGateway, "gate");
-  add("0.0.0.0/0", "all");
   add(kOwn, "own");
-  add("127.0.0.1", "server");
   add("192.0.2.0/25", "wide");
   EXPECT_TRUE(shows("gate", "192.0.2.3 is the default gateway"));
-  EXPECT_TRUE(shows("all", "covers every address"));
   EXPECT_TRUE(shows("own", "192.0.2.254 is an address of this host"));
-  EXPECT_TRUE(shows("server", "127.0.0.0/8 is"));
   EXPECT_TRUE(shows("wide", "partly"));
   EXPECT_FALSE(answers(kBystander));  // In the part that is blocked.
   EXPECT_THAT(table(), ::testing::Not(HasSubstr("192.0.2.3 ")));
+  EXPECT_EQ(health_of("firewall"), "healthy");
+}
+
+TEST_F(FirewallTest, WhatNobodyMayBlockIsRefusedBeforeItIsARule) {
+  EXPECT_THAT(add("0.0.0.0/0", "all"), HasSubstr("every address there is"));
+  EXPECT_THAT(add("::/0", "all6"), HasSubstr("every address there is"));
+  EXPECT_THAT(add("192.0.0.0/7", "wide"), HasSubstr("an operator may go to /8"));
+  EXPECT_THAT(add("127.0.0.1", "server"), HasSubstr("127.0.0.0/8 is loopback"));
+  EXPECT_THAT(add("ff02::1", "many"), HasSubstr("ff00::/8 is multicast"));
   EXPECT_THAT(add("::ffff:192.0.2.1", "mapped"), HasSubstr("IPv4 address inside IPv6"));
   EXPECT_THAT(add("192.0.2.1/33", "bad"), HasSubstr("bad prefix length"));
-  EXPECT_EQ(health_of("firewall"), "healthy");
+  EXPECT_THAT(add("192.0.2", "short"), HasSubstr("is no address or prefix"));
+  EXPECT_EQ(cli({"rules", "list", "-o", "raw"}), "");
 }
 
 }  // namespace

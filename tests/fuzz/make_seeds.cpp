@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "db/entry_codec.h"
 #include "db/row_image.h"
+#include "firewall/state_file.h"
 #include "pipeline/sealed_batch.h"
 #include "replicator/message_codec.h"
 #include "replicator/segment.h"
@@ -349,6 +350,34 @@ void models() {
   seed("model_file", "empty-object", "{}");
 }
 
+// The first byte says how much of a file it is: firewall_state.cpp.
+void firewall_states() {
+  base::Rule rule;
+  rule.id = "r1";
+  rule.cidr = "192.0.2.0/24";
+  rule.source = "ml-detector";
+  rule.expires_at_ms = 1'800'000'000'000;
+  base::RuleSet all;
+  all.revision = 5;
+  all.digest = "0011223344556677";
+  all.rules = {rule, rule};
+  all.rules[1].id = "r2";
+  all.rules[1].cidr = "2001:db8::1/128";
+  all.rules[1].action = "allow";
+  base::RuleSet change = all;
+  change.full = false;
+  change.revision = 6;
+  change.removed = {"r2"};
+  const std::string part = firewall::encode_state_part(all);
+  const std::string file =
+      std::string(firewall::kStateMagic) + part + firewall::encode_state_part(change);
+  constexpr std::size_t kBeforeBody = 8 + 64;  // length and hash
+  seed("firewall_state", "file", '\0' + file);
+  seed("firewall_state", "file-cut", '\0' + file.substr(0, file.size() - 9));
+  seed("firewall_state", "body", '\1' + part.substr(kBeforeBody));
+  seed("firewall_state", "body-cut", '\1' + part.substr(kBeforeBody, 20));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -370,5 +399,6 @@ int main(int argc, char** argv) {
   questions();
   prose();
   models();
+  firewall_states();
   return 0;
 }

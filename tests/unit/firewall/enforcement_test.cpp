@@ -99,6 +99,22 @@ TEST_F(EnforcementTest, DriftIsRepairedAndTold) {
   EXPECT_FALSE(enforcement_->take_drift().any());
 }
 
+TEST_F(EnforcementTest, AListingWithAGapIsNoDrift) {
+  for (int i = 1; i <= 3; ++i) want("192.0.2." + std::to_string(i));
+  follow();
+  const int changes = kernel_->changes;
+  kernel_->touched = kernel_->gap_in_next_list = true;
+  follow();
+  EXPECT_FALSE(enforcement_->take_drift().any());
+  EXPECT_EQ(kernel_->changes, changes) << "nothing was to be repaired";
+  // What is really gone is so the second time, too.
+  kernel_->held.erase(net("192.0.2.2"));
+  kernel_->touched = true;
+  follow();
+  EXPECT_EQ(enforcement_->take_drift().missing, 1U);
+  EXPECT_EQ(kernel_->held.size(), 3U);
+}
+
 TEST_F(EnforcementTest, WhatEndedByItselfIsNoDrift) {
   want("192.0.2.1", kNow + 5);
   want("192.0.2.2");

@@ -29,7 +29,9 @@ class FakeKernel final : public Enforcer {
     ++lists;
     touched = false;
     std::vector<HeldTarget> all;
+    const bool with_a_gap = std::exchange(gap_in_next_list, false);
     for (const auto& [network, one] : held) all.push_back(one);
+    if (with_a_gap && !all.empty()) all.pop_back();
     return all;
   }
   Drifted drifted() override { return touched ? Drifted::surely : Drifted::no; }
@@ -41,6 +43,7 @@ class FakeKernel final : public Enforcer {
   std::unordered_map<Network, HeldTarget, NetworkHash> held;
   bool refuses = false;
   bool touched = false;
+  bool gap_in_next_list = false;  // As of a set that grows meanwhile.
   bool frame_broken = false;
   int prepared = 0;
   int changes = 0;

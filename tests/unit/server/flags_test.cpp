@@ -57,6 +57,14 @@ TEST(FlagsTest, TheOtherTimesFollowFromStaleAfter) {
   EXPECT_EQ(parse({"--stale-after", "1h"}).options.api.heartbeat_interval_ms, 5'000);
 }
 
+TEST(FlagsTest, HowManyRulesMayLiveIsBounded) {
+  EXPECT_EQ(parse({}).options.retention.rules_max, 1'000'000U);
+  EXPECT_EQ(parse({"--rules-max", "300"}).options.retention.rules_max, 300U);
+  for (const char* bad : {"0", "5000001", "many"}) {
+    EXPECT_EQ(parse({"--rules-max", bad}).exit_code, kExitUsage) << bad;
+  }
+}
+
 TEST(FlagsTest, WhatCannotBeIsAUsageError) {
   for (const std::initializer_list<std::string>& arguments :
        std::initializer_list<std::initializer_list<std::string>>{
