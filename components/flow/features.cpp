@@ -174,11 +174,6 @@ constexpr std::array<Feature, kFeatures> kTable = {{
     {"pair_gap_variation", "ratio",
      "standard deviation of these times over their mean: near 0 for a steady beat",
      [](Row f) { return f.windows.pair.gap_variation; }},
-    {"pair_bytes_mean", "bytes", "mean IP bytes both ways of those that are over",
-     [](Row f) { return f.windows.pair.bytes_mean; }},
-    {"pair_bytes_variation", "ratio",
-     "standard deviation of the same over the mean: near 0 when one is like the other",
-     [](Row f) { return f.windows.pair.bytes_variation; }},
 }};
 
 }  // namespace

@@ -43,8 +43,6 @@ struct PairWindow {
   double half_open_ratio = 0;  // share of these that was not opened
   double gap_mean_s = 0;       // time between the beginnings of these flows
   double gap_variation = 0;    // its standard deviation over its mean
-  double bytes_mean = 0;       // IP bytes of those that are over
-  double bytes_variation = 0;
 };
 
 // As things stood when the flow began, itself not counted.

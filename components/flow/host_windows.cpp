@@ -150,8 +150,4 @@ void HostWindows::open_flow(const Handles& handles, std::uint32_t begun_second,
   pairs_.open_flow(handles.pair, begun_second, second);
 }
 
-void HostWindows::end_flow(const Handles& handles, std::uint64_t bytes, std::uint32_t second) {
-  pairs_.end_flow(handles.pair, bytes, second);
-}
-
 }  // namespace mlguard::flow

@@ -117,8 +117,6 @@ class HostWindows {
   void add_packets(const Handles& handles, std::uint64_t packets, std::uint64_t bytes,
                    std::uint32_t second);
   void open_flow(const Handles& handles, std::uint32_t begun_second, std::uint32_t second);
-  // A flow, or a part of it, is over: its IP bytes both ways.
-  void end_flow(const Handles& handles, std::uint64_t bytes, std::uint32_t second);
 
   std::uint64_t hosts_evicted() const { return sources_.evicted() + destinations_.evicted(); }
   std::size_t hosts() const { return sources_.size() + destinations_.size(); }

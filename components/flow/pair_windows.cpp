@@ -42,7 +42,6 @@ void PairWindows::slide(Pair& pair, std::uint32_t second) {
   pair.begun *= weight;
   pair.opened *= weight;
   pair.gaps_s.fade(weight);
-  pair.bytes.fade(weight);
   pair.second = second;
 }
 
@@ -56,7 +55,6 @@ PairWindows::Pair* PairWindows::find(Handle handle) {
 PairWindow PairWindows::look(const PairKey& key, std::uint32_t second) {
   PairWindow window;
   window.half_open_ratio = window.gap_mean_s = window.gap_variation = kUndefined;
-  window.bytes_mean = window.bytes_variation = kUndefined;
   const Table::Index at = table_.find(key);
   if (at == Table::kNone) return window;
   Pair& pair = table_[at];
@@ -68,8 +66,6 @@ PairWindow PairWindows::look(const PairKey& key, std::uint32_t second) {
   }
   window.gap_mean_s = pair.gaps_s.mean();
   window.gap_variation = pair.gaps_s.variation();
-  window.bytes_mean = pair.bytes.mean();
-  window.bytes_variation = pair.bytes.variation();
   return window;
 }
 
@@ -102,13 +98,6 @@ void PairWindows::open_flow(Handle handle, std::uint32_t begun_second, std::uint
   if (pair == nullptr) return;
   slide(*pair, second);
   pair->opened += faded(second - begun_second);
-}
-
-void PairWindows::end_flow(Handle handle, std::uint64_t bytes, std::uint32_t second) {
-  Pair* pair = find(handle);
-  if (pair == nullptr) return;
-  slide(*pair, second);
-  pair->bytes.add(static_cast<double>(bytes));
 }
 
 }  // namespace mlguard::flow

@@ -66,8 +66,6 @@ class PairWindows {
   Handle add_flow(const PairKey& pair, std::uint64_t now_ns, std::uint32_t second);
   // A flow that began in `begun_second` was opened.
   void open_flow(Handle handle, std::uint32_t begun_second, std::uint32_t second);
-  // A flow, or a part of it, is over: its IP bytes both ways.
-  void end_flow(Handle handle, std::uint64_t bytes, std::uint32_t second);
 
   std::size_t size() const { return table_.size(); }
   std::uint64_t evicted() const { return evicted_; }
@@ -80,7 +78,6 @@ class PairWindows {
     double begun = 0;  // faded, as the rest
     double opened = 0;
     FadingMean gaps_s;  // between the beginnings of flows
-    FadingMean bytes;
   };
   using Table = LruTable<PairKey, Pair>;
 

@@ -216,11 +216,6 @@ void Tracker::emit(Table::Index at, CloseReason reason) {
   record.part = flow.part;
   record.opened = flow.opened;
   record.windows = flow.windows;
-  if (reason != CloseReason::early) {
-    const mlg_flow_side* sides = flow.counters.side;
-    windows_.end_flow(flow.handles, sides[MLG_FROM_LOW].bytes + sides[MLG_FROM_HIGH].bytes,
-                      second());
-  }
   ++records_[static_cast<std::size_t>(reason)];
   sink_(record);
 }
