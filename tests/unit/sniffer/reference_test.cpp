@@ -22,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kDerivedError = 1e-9;
+// Of what may be a difference of two numbers that are nearly equal.
+constexpr double kFadedError = 1e-6;
 // Four standard errors of the sketch (components/flow/sliding_sketch.h).
 constexpr double kEstimateError = 4 * 0.023;
 constexpr std::size_t kDifferencesTold = 5;
@@ -78,6 +80,7 @@ bool agrees(const std::string& cell, const Feature& feature) {
   switch (feature.kind) {
     case Kind::exact: return error == 0;
     case Kind::derived: return error <= kDerivedError * std::abs(feature.value);
+    case Kind::faded: return error <= kFadedError * std::max(1.0, std::abs(feature.value));
     case Kind::estimated: return error <= kEstimateError * feature.value;
   }
   return false;

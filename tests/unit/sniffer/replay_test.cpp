@@ -31,6 +31,7 @@ constexpr double kTimeTolerance = 0.05;  // s: durations, gaps
 constexpr double kRateTolerance = 0.1;   // of rates over a flow of kRateSecondsMin or more
 constexpr double kRateSecondsMin = 0.5;
 constexpr double kWindowTolerance = 0.02;  // of what hosts did in ten seconds
+constexpr double kShareTolerance = 0.05;   // pair_half_open, pair_gap_variation
 constexpr double kRoundTolerance = 0.15;   // of packet rates over ten seconds
 constexpr double kExactMost = 64;          // distinct values; estimated beyond
 constexpr double kSketchTolerance = 0.15;  // two estimates with seeds of their own
@@ -47,10 +48,12 @@ bool is_over_the_flow(const std::string& column) {
   return column == "packet_rate" || column == "byte_rate";
 }
 bool is_time(const std::string& column) {
-  return column == "duration" || column.find("_gap_") != std::string::npos;
+  return column == "duration" || column.rfind("fwd_gap_", 0) == 0 ||
+         column.rfind("rev_gap_", 0) == 0;
 }
 bool is_of_the_windows(const std::string& column) {
-  return column.rfind("src_", 0) == 0 || column.rfind("dst_", 0) == 0;
+  return column.rfind("src_", 0) == 0 || column.rfind("dst_", 0) == 0 ||
+         column.rfind("pair_", 0) == 0;
 }
 
 // One capture on its way through its own cable.
@@ -157,6 +160,10 @@ struct Comparison {
     // A flow or two that begin within the same microseconds; rates see a round more or less: what
     // one host sends in 100 ms, over ten seconds.
     if (column == "src_packet_rate") return std::abs(have - want) <= kRoundTolerance * want + 10;
+    if (column == "pair_gap_mean") return std::abs(have - want) <= kTimeTolerance;
+    if (column == "pair_half_open" || column == "pair_gap_variation") {
+      return std::abs(have - want) <= kShareTolerance;
+    }
     const double few = column.find("byte") != std::string::npos ? 3'000 : 2;
     return std::abs(have - want) <= kWindowTolerance * std::abs(want) + few;
   }
