@@ -11,6 +11,10 @@ namespace {
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 constexpr double kSecondsPerNs = 1e-9;
 
+bool is_forgotten(std::uint32_t last_begin_second, std::uint32_t second) {
+  return second - last_begin_second >= kPairForgottenSeconds;
+}
+
 double faded(std::uint32_t seconds) {
   return std::exp(-static_cast<double>(seconds) / kLatelySeconds);
 }
@@ -58,6 +62,7 @@ PairWindow PairWindows::look(const PairKey& key, std::uint32_t second) {
   const Table::Index at = table_.find(key);
   if (at == Table::kNone) return window;
   Pair& pair = table_[at];
+  if (is_forgotten(pair.last_begin_second, second)) return window;
   slide(pair, second);
   window.flows = std::accumulate(pair.flows.begin(), pair.flows.end(), 0.0);
   window.flows_lately = pair.begun;
@@ -80,6 +85,10 @@ PairWindows::Handle PairWindows::add_flow(const PairKey& key, std::uint64_t now_
     Pair fresh;
     fresh.second = second;
     at = table_.insert(key, fresh);
+  } else if (is_forgotten(table_[at].last_begin_second, second)) {
+    table_[at] = Pair{};
+    table_[at].second = second;
+    table_.touch(at);
   } else {
     Pair& pair = table_[at];
     slide(pair, second);
@@ -89,6 +98,7 @@ PairWindows::Handle PairWindows::add_flow(const PairKey& key, std::uint64_t now_
   Pair& pair = table_[at];
   ++pair.flows[second % kWindowSeconds];
   pair.begun += 1;
+  pair.last_begin_second = second;
   pair.last_begin_ns = now_ns;
   return {at, table_.generation(at)};
 }

@@ -3,7 +3,8 @@
 // where a slow guesser of passwords or a beacon differs from a busy host.
 //
 // Time is event time, as in host_windows.h. Beside the ten-second window, everything is remembered
-// with a weight of exp(-age / kLatelySeconds), by whole seconds.
+// with a weight of exp(-age / kLatelySeconds), by whole seconds. A pair that began nothing for
+// kPairForgottenSeconds is forgotten.
 //
 // Memory is bounded: pairs_max pairs; the one without a new flow for the longest time makes room,
 // and is counted. One thread at a time.
@@ -20,6 +21,7 @@
 namespace mlguard::flow {
 
 inline constexpr double kLatelySeconds = 300;
+inline constexpr std::uint32_t kPairForgottenSeconds = 3'600;
 
 // One direction of one service. Without uninitialised bytes: it is hashed and compared as such.
 struct PairKey {
@@ -74,6 +76,7 @@ class PairWindows {
   struct Pair {
     std::array<std::uint32_t, kWindowSeconds> flows{};  // by second % kWindowSeconds
     std::uint32_t second = 0;                           // up to which all is slid and faded
+    std::uint32_t last_begin_second = 0;
     std::uint64_t last_begin_ns = 0;
     double begun = 0;  // faded, as the rest
     double opened = 0;

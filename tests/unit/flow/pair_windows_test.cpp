@@ -81,6 +81,17 @@ TEST_F(PairWindowsTest, UnevenTimesVary) {
   EXPECT_NEAR(window.gap_variation, 0.8, 0.05);
 }
 
+TEST_F(PairWindowsTest, APairThatWasQuietForAnHourBeginsAnew) {
+  begin(pair(1), kSecond);
+  begin(pair(1), kSecond + 10);
+  EXPECT_EQ(pairs_.look(pair(1), kSecond + 9 + kPairForgottenSeconds).gap_mean_s, 10);
+  EXPECT_TRUE(std::isnan(pairs_.look(pair(1), kSecond + 10 + kPairForgottenSeconds).gap_mean_s));
+  begin(pair(1), kSecond + 10 + kPairForgottenSeconds);
+  const PairWindow window = pairs_.look(pair(1), kSecond + 10 + kPairForgottenSeconds);
+  EXPECT_EQ(window.flows_lately, 1);
+  EXPECT_TRUE(std::isnan(window.gap_mean_s));
+}
+
 TEST_F(PairWindowsTest, WhoWasQuietLongestMakesRoomAndItsHandlesAreIgnored) {
   const auto oldest = begin(pair(1), kSecond);
   for (std::uint32_t i = 2; i <= 5; ++i) begin(pair(i), kSecond + i);

@@ -1,6 +1,5 @@
 #include "plain_pairs.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,8 +9,7 @@ namespace {
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint32_t kWindowSeconds = 10;
 constexpr double kLatelySeconds = 300;
-// Beyond that nothing is left of a weight.
-constexpr double kForgottenSeconds = 40 * kLatelySeconds;
+constexpr std::uint32_t kForgottenSeconds = 3'600;
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 std::uint32_t second_of(std::uint64_t time_ns) {
@@ -27,24 +25,24 @@ PairLook Pairs::look(const PairName& name, std::uint32_t second) const {
   if (found == pairs_.end()) return look;
   const auto& flows = found->second.flows;
   const auto age = [&](std::size_t i) { return second - second_of(flows[i]->begun_ns); };
-  const auto weight = [&](std::size_t i) { return std::exp(-age(i) / kLatelySeconds); };
+  const auto weight = [&](std::size_t i) {
+    return std::exp(-static_cast<double>(age(i)) / kLatelySeconds);
+  };
   const auto gap_s = [&](std::size_t i) {
     return static_cast<double>(flows[i]->begun_ns - flows[i - 1]->begun_ns) / 1e9;
   };
-  std::size_t first = flows.size();
-  while (first > 0 && age(first - 1) < kForgottenSeconds) --first;
-  // A gap is as old as the flow that ended it; the last one always counts.
-  const std::size_t first_gap = std::max<std::size_t>(1, std::min(first, flows.size() - 1));
+  if (age(flows.size() - 1) >= kForgottenSeconds) return look;
   double half_open = 0;
-  for (std::size_t i = first; i < flows.size(); ++i) {
+  for (std::size_t i = 0; i < flows.size(); ++i) {
     if (age(i) < kWindowSeconds) look.flows += 1;
     look.flows_lately += weight(i);
     if (!flows[i]->opened) half_open += weight(i);
   }
   if (look.flows_lately > 0) look.half_open_share = half_open / look.flows_lately;
+  // A gap is as old as the flow that ended it.
   double weights = 0;
   double sum = 0;
-  for (std::size_t i = first_gap; i < flows.size(); ++i) {
+  for (std::size_t i = 1; i < flows.size(); ++i) {
     weights += weight(i);
     sum += weight(i) * gap_s(i);
   }
@@ -52,7 +50,7 @@ PairLook Pairs::look(const PairName& name, std::uint32_t second) const {
   look.gap_mean_s = sum / weights;
   if (flows.size() < 3 || !(look.gap_mean_s > 0)) return look;
   double squares = 0;
-  for (std::size_t i = first_gap; i < flows.size(); ++i) {
+  for (std::size_t i = 1; i < flows.size(); ++i) {
     squares += weight(i) * std::pow(gap_s(i) - look.gap_mean_s, 2);
   }
   look.gap_variation = std::sqrt(squares / weights) / look.gap_mean_s;
@@ -68,6 +66,10 @@ std::shared_ptr<BegunFlow> Pairs::begin_flow(const PairName& name, std::uint64_t
   turns_.erase(pair.turn);
   pair.turn = next_turn_++;
   turns_[pair.turn] = name;
+  const bool is_known = !pair.flows.empty();
+  if (is_known && second_of(now_ns) - second_of(pair.flows.back()->begun_ns) >= kForgottenSeconds) {
+    pair.flows.clear();
+  }
   pair.flows.push_back(std::make_shared<BegunFlow>(BegunFlow{now_ns, false}));
   return pair.flows.back();
 }
