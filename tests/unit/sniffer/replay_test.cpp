@@ -32,9 +32,10 @@ constexpr double kRateTolerance = 0.1;   // of rates over a flow of kRateSeconds
 constexpr double kRateSecondsMin = 0.5;
 constexpr double kWindowTolerance = 0.02;  // of what hosts did in ten seconds
 constexpr double kVariationTolerance = 0.05;
-constexpr double kFewFlows = 2;            // that are opened, or begun, within one round
-constexpr double kRoundTolerance = 0.15;   // of packet rates over ten seconds
-constexpr double kExactMost = 64;          // distinct values; estimated beyond
+constexpr double kFewFlows = 2;           // that begin within the same microseconds
+constexpr double kOpenedAtOnce = 6;       // flows of one pair whose handshakes one round sees whole
+constexpr double kRoundTolerance = 0.15;  // of packet rates over ten seconds
+constexpr double kExactMost = 64;         // distinct values; estimated beyond
 constexpr double kSketchTolerance = 0.15;  // two estimates with seeds of their own
 constexpr std::size_t kFlipsTold = 40;
 constexpr double kWindowFlips = 0.02;  // share of records whose second begins between the two
@@ -168,6 +169,7 @@ struct Comparison {
     if (column == "src_packet_rate") return std::abs(have - want) <= kRoundTolerance * want + 10;
     if (column == "pair_gap_mean") return std::abs(have - want) <= kTimeTolerance;
     if (column == "pair_gap_variation") return std::abs(have - want) <= kVariationTolerance;
+    if (column == "pair_half_open") return std::abs(have - want) <= kOpenedAtOnce;
     const double few = column.find("byte") != std::string::npos ? 3'000 : kFewFlows;
     return std::abs(have - want) <= kWindowTolerance * std::abs(want) + few;
   }
