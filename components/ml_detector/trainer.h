@@ -56,6 +56,7 @@ struct TrainResult {
   std::vector<float> held_back;
   Confusion weighted{kTrafficClassCount};  // of these verdicts, by the weights of training
   Confusion mixes{kTrafficClassCount};     // the same of benign captures that were mixed
+  Confusion whole{kTrafficClassCount};     // as `weighted`, of fast rules and model together
 };
 
 using Say = std::function<void(const std::string& line)>;
@@ -63,7 +64,8 @@ using Say = std::function<void(const std::string& line)>;
 // By example: its weight, 0 for those that are not trained on.
 std::vector<float> weights_of(const Examples& examples, double class_balance);
 // The thresholds with which the weighted F1 of each class is best, false alarms among benign flows
-// counting benign_cost times.
+// counting benign_cost times. Flows that the fast rules accuse are not looked at: of them the model
+// is not asked.
 std::vector<float> choose_thresholds(const Examples& examples,
                                      const std::vector<float>& probabilities,
                                      const std::vector<float>& weights, double benign_cost);
