@@ -28,7 +28,7 @@ inline constexpr double kFlowsPerCaptureMax = 200;
 inline constexpr std::size_t kRowsPerCaptureMax = 1'500;
 
 struct TrainOptions {
-  std::string name = "flows-v1";
+  std::string name = "flows-v2";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
   std::size_t repeats = 3;  // times that captures are dealt into folds anew: less is left to chance

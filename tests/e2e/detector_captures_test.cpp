@@ -94,7 +94,7 @@ class DetectorCapturesTest : public testing::Test {
     }
     expected_ = read_expected();
     ASSERT_EQ(expected_.size(), 17U);
-    auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v1.json");
+    auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
     ASSERT_TRUE(model.ok()) << model.error().message;
     model_ = std::make_unique<Model>(std::move(*model));
   }
