@@ -246,7 +246,6 @@ std::vector<float> choose_thresholds(const Examples& examples,
     for (std::size_t i = 0; i < examples.flows.size(); ++i) {
       const Variant variant = examples.captures[examples.flows[i].capture].variant;
       if (weights[i] <= 0 || variant == Variant::faster || variant == Variant::slower) continue;
-      if (examples.flows[i].rule_class != 0) continue;
       const std::size_t truth = examples.flows[i].class_index;
       const float cost = truth == 0 ? static_cast<float>(benign_cost) : 1.0F;
       scored.push_back({probabilities[i * kTrafficClassCount + c], truth == c, cost * weights[i]});

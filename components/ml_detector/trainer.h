@@ -64,8 +64,7 @@ using Say = std::function<void(const std::string& line)>;
 // By example: its weight, 0 for those that are not trained on.
 std::vector<float> weights_of(const Examples& examples, double class_balance);
 // The thresholds with which the weighted F1 of each class is best, false alarms among benign flows
-// counting benign_cost times. Flows that the fast rules accuse are not looked at: of them the model
-// is not asked.
+// counting benign_cost times.
 std::vector<float> choose_thresholds(const Examples& examples,
                                      const std::vector<float>& probabilities,
                                      const std::vector<float>& weights, double benign_cost);
