@@ -17,6 +17,9 @@ using base::ErrorCode;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Walks that go on beside each other: each waits for memory at every level.
 constexpr std::size_t kBeside = 8;
+// Rows that go through some trees before the next trees.
+constexpr std::size_t kRowsAtOnce = 64;
+constexpr std::size_t kDoubledMax = 2 * kForestFeaturesMax;
 
 Error bad_tree(std::size_t tree, const std::string& what) {
   return {ErrorCode::corrupt, "bad_trees", "tree " + std::to_string(tree) + ": " + what};
@@ -216,36 +219,52 @@ void Forest::walk_row(const float* row, float* margins) const {
 }
 
 template <std::size_t kDepth>
-void Forest::walk_rows(const float* rows, std::size_t count, float* margins) const {
+void Forest::walk_group(const std::uint32_t* doubled, std::size_t begin, std::size_t end,
+                        float* sums) const {
   constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
-  constexpr std::size_t kWidth = 2 * kForestFeaturesMax;
-  std::array<std::uint32_t, kBeside * kWidth> doubled;
-  std::array<float, kBeside * kForestOutputsMax> sums;
-  for (std::size_t i = 0; i < kBeside; ++i) {
-    const std::size_t from = std::min(i, count - 1);
-    double_row(rows + from * features_, features_, doubled.data() + i * kWidth);
-  }
-  sums.fill(base_margin_);
-  const std::uint32_t* thresholds = thresholds_.data();
-  const Slot* slots = slots_.data();
-  const float* leaves = leaves_.data();
-  for (const std::uint32_t output : output_of_tree_) {
+  const std::uint32_t* thresholds = thresholds_.data() + begin * kLeaves;
+  const Slot* slots = slots_.data() + begin * kLeaves;
+  const float* leaves = leaves_.data() + begin * kLeaves;
+  for (std::size_t tree = begin; tree < end; ++tree) {
     std::array<std::size_t, kBeside> at;
     at.fill(1);
     unrolled<kDepth>([&]<std::size_t>() {
       unrolled<kBeside>([&]<std::size_t kI>() {
-        const std::uint32_t value = doubled[kI * kWidth + slots[at[kI]]];
+        const std::uint32_t value = doubled[kI * kDoubledMax + slots[at[kI]]];
         at[kI] += at[kI] + static_cast<std::size_t>(value < thresholds[at[kI]]);
       });
     });
-    unrolled<kBeside>([&]<std::size_t kI>() {
-      sums[kI * kForestOutputsMax + output] += leaves[at[kI] - kLeaves];
-    });
+    float* of_output = sums + output_of_tree_[tree];
+    unrolled<kBeside>(
+        [&]<std::size_t kI>() { of_output[kI * kForestOutputsMax] += leaves[at[kI] - kLeaves]; });
     thresholds += kLeaves;
     slots += kLeaves;
     leaves += kLeaves;
   }
-  for (std::size_t i = 0; i < std::min(count, kBeside); ++i) {
+}
+
+// Some trees for all rows, then the next ones: so they stay in the cache next to the processor.
+template <std::size_t kDepth>
+void Forest::walk_rows(const float* rows, std::size_t count, float* margins) const {
+  constexpr std::size_t kTreesAtOnce = std::max<std::size_t>(1, (2'048U >> kDepth));
+  std::array<std::uint32_t, kRowsAtOnce * kDoubledMax> doubled;
+  std::array<float, kRowsAtOnce * kForestOutputsMax> sums;
+  // The last group is filled up with its last row.
+  const std::size_t groups = (count + kBeside - 1) / kBeside;
+  for (std::size_t i = 0; i < groups * kBeside; ++i) {
+    const float* row = rows + std::min(i, count - 1) * features_;
+    double_row(row, features_, doubled.data() + i * kDoubledMax);
+  }
+  std::fill_n(sums.data(), groups * kBeside * kForestOutputsMax, base_margin_);
+  const std::size_t trees = output_of_tree_.size();
+  for (std::size_t begin = 0; begin < trees; begin += kTreesAtOnce) {
+    const std::size_t end = std::min(trees, begin + kTreesAtOnce);
+    for (std::size_t group = 0; group < groups; ++group) {
+      walk_group<kDepth>(doubled.data() + group * kBeside * kDoubledMax, begin, end,
+                         sums.data() + group * kBeside * kForestOutputsMax);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
     std::copy_n(sums.data() + i * kForestOutputsMax, outputs_, margins + i * outputs_);
   }
 }
@@ -269,8 +288,9 @@ void Forest::margins(const float* row, float* margins) const {
 
 void Forest::margins(const float* rows, std::size_t count, float* margins) const {
   with_depth(depth_, [&]<std::size_t kDepth>() {
-    for (std::size_t done = 0; done < count; done += kBeside) {
-      walk_rows<kDepth>(rows + done * features_, count - done, margins + done * outputs_);
+    for (std::size_t done = 0; done < count; done += kRowsAtOnce) {
+      walk_rows<kDepth>(rows + done * features_, std::min(kRowsAtOnce, count - done),
+                        margins + done * outputs_);
     }
   });
 }
