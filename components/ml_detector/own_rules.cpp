@@ -71,7 +71,7 @@ void OwnRules::gone(const std::string& id, RuleNews::What what, std::int64_t now
   if (known == seen_.end()) return;
   const Seen rule = known->second;
   seen_.erase(known);
-  if (rule.until_ms - kExpiryMarginMs <= now_ms) return;
+  if (rule.until_ms - kRemovalMarginMs <= now_ms) return;
   news.push_back({what, rule.address, rule.until_ms});
 }
 

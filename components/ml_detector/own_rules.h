@@ -4,7 +4,7 @@
 //
 // A rule counts as taken away only if it was seen to be in force, or was delivered before the start
 // (expect()): one that is still queued is not there either. What goes in the last
-// kExpiryMarginMs of its time has expired: clocks differ. A control plane that was restored to an
+// kRemovalMarginMs of its time has expired: clocks differ. A control plane that was restored to an
 // earlier state has lost rules, which is nobody's decision.
 //
 // Bounded: kOffendersMax rules; of more, those that come later are not followed. Not thread-safe.
@@ -21,7 +21,7 @@
 
 namespace mlguard::ml_detector {
 
-inline constexpr std::int64_t kExpiryMarginMs = 15'000;
+inline constexpr std::int64_t kRemovalMarginMs = 15'000;
 
 struct RuleNews {
   enum class What {

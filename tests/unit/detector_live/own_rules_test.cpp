@@ -67,7 +67,7 @@ TEST_F(OwnRulesTest, ARuleThatWasThereAndGoesBeforeItsTimeWasTakenAway) {
 
 TEST_F(OwnRulesTest, ARuleWhoseTimeIsOverHasExpired) {
   look(full(1, {rule_}));
-  EXPECT_EQ(look(delta(2, {}, {rule_.id}), kUntilMs - kExpiryMarginMs), Told{});
+  EXPECT_EQ(look(delta(2, {}, {rule_.id}), kUntilMs - kRemovalMarginMs), Told{});
 }
 
 TEST_F(OwnRulesTest, RulesOfOthersAreNobodysNews) {
