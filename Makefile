@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 60
 
 # Labelled captures (not part of the project), and the model that is judged on them.
 SHARED_DATA ?= ../shared/data
-MODEL ?= data/models/flows-v1.json
+MODEL ?= data/models/flows-v2.json
 
 # Labels of the tests that run under the sanitizers; `threads` are the unit tests that have some.
 SANITIZED ?= unit sim e2e cluster

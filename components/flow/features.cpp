@@ -163,6 +163,17 @@ constexpr std::array<Feature, kFeatures> kTable = {{
     {"dst_packets_vs_normal", "ratio",
      "packets to the destination in the window over its normal rate",
      [](Row f) { return f.windows.destination.packets_vs_normal; }},
+    {"pair_flows", "flows", "flows from the source to this destination and port in the window",
+     [](Row f) { return f.windows.pair.flows; }},
+    {"pair_flows_lately", "flows", "the same of the last minutes, older ones weighing less",
+     [](Row f) { return f.windows.pair.flows_lately; }},
+    {"pair_half_open", "share", "share of these that was not opened",
+     [](Row f) { return f.windows.pair.half_open_ratio; }},
+    {"pair_gap_mean", "s", "mean time between the beginnings of these",
+     [](Row f) { return f.windows.pair.gap_mean_s; }},
+    {"pair_gap_variation", "ratio",
+     "standard deviation of these times over their mean: near 0 for a steady beat",
+     [](Row f) { return f.windows.pair.gap_variation; }},
 }};
 
 }  // namespace

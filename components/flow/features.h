@@ -21,7 +21,7 @@ struct Feature {
   double (*value)(const FlowRecord&);
 };
 
-inline constexpr std::size_t kFeatures = 44;
+inline constexpr std::size_t kFeatures = 49;
 using FeatureVector = std::array<double, kFeatures>;
 
 // The order is that of the vector and of every table of features written.

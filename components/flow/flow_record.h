@@ -35,10 +35,21 @@ struct HostWindow {
   double packets_vs_normal = 0;
 };
 
+// Of the flows from one host to one service of another (pair_windows.h), before this one. `flows`
+// is of the same ten seconds; the rest is weighted by exp(-age / 300 s).
+struct PairWindow {
+  double flows = 0;
+  double flows_lately = 0;     // sum of the weights
+  double half_open_ratio = 0;  // share of these that was not opened
+  double gap_mean_s = 0;       // time between the beginnings of these flows
+  double gap_variation = 0;    // its standard deviation over its mean
+};
+
 // As things stood when the flow began, itself not counted.
 struct FlowWindows {
   HostWindow source;
   HostWindow destination;
+  PairWindow pair;
 };
 
 struct FlowRecord {

@@ -119,18 +119,22 @@ void HostTable::open_flow(Handle handle, std::uint32_t begun_second) {
 }
 
 std::size_t HostWindows::bytes_max(const HostWindowsOptions& options) {
-  return 2 * HostTable::bytes_max(options.hosts_max) + options.sketches_max * sizeof(SlidingSketch);
+  return 2 * HostTable::bytes_max(options.hosts_max) +
+         options.sketches_max * sizeof(SlidingSketch) + PairWindows::bytes_max(options.pairs_max);
 }
 
-FlowWindows HostWindows::look(const Address& source, const Address& destination,
-                              std::uint32_t second) {
-  return {sources_.look(source, second), destinations_.look(destination, second)};
+FlowWindows HostWindows::look(const PairKey& pair, std::uint32_t second) {
+  return {sources_.look({pair.source}, second), destinations_.look({pair.destination}, second),
+          pairs_.look(pair, second)};
 }
 
-HostWindows::Handles HostWindows::add_flow(const Address& source, const Address& destination,
-                                           std::uint16_t destination_port, std::uint32_t second) {
-  return {sources_.add_flow(source, destination, destination_port, second, budget_),
-          destinations_.add_flow(destination, source, destination_port, second, budget_)};
+HostWindows::Handles HostWindows::add_flow(const PairKey& pair, std::uint64_t now_ns,
+                                           std::uint32_t second) {
+  const Address source = {pair.source};
+  const Address destination = {pair.destination};
+  return {sources_.add_flow(source, destination, pair.port, second, budget_),
+          destinations_.add_flow(destination, source, pair.port, second, budget_),
+          pairs_.add_flow(pair, now_ns, second)};
 }
 
 void HostWindows::add_packets(const Handles& handles, std::uint64_t packets, std::uint64_t bytes,
@@ -139,9 +143,11 @@ void HostWindows::add_packets(const Handles& handles, std::uint64_t packets, std
   destinations_.add_packets(handles.destination, packets, bytes, second);
 }
 
-void HostWindows::open_flow(const Handles& handles, std::uint32_t begun_second) {
+void HostWindows::open_flow(const Handles& handles, std::uint32_t begun_second,
+                            std::uint32_t second) {
   sources_.open_flow(handles.source, begun_second);
   destinations_.open_flow(handles.destination, begun_second);
+  pairs_.open_flow(handles.pair, begun_second, second);
 }
 
 }  // namespace mlguard::flow

@@ -7,7 +7,8 @@
 // kNormalSecondsMin seconds.
 //
 // Memory is bounded: hosts_max hosts in each role (the one without traffic for the longest time
-// makes room, and is counted), ten buckets each, and sketches_max sketches (distinct_counter.h).
+// makes room, and is counted), ten buckets each, sketches_max sketches (distinct_counter.h), and
+// pairs_max pairs (pair_windows.h).
 // One thread at a time.
 #pragma once
 
@@ -18,6 +19,7 @@
 #include "flow/distinct_counter.h"
 #include "flow/flow_record.h"
 #include "flow/lru_table.h"
+#include "flow/pair_windows.h"
 
 namespace mlguard::flow {
 
@@ -32,6 +34,7 @@ struct Address {
 struct HostWindowsOptions {
   std::size_t hosts_max = 16'384;
   std::size_t sketches_max = 1'024;
+  std::size_t pairs_max = 65'536;
   std::uint64_t seed = 0;
 };
 
@@ -91,7 +94,10 @@ class HostTable {
 class HostWindows {
  public:
   explicit HostWindows(const HostWindowsOptions& options)
-      : budget_{options.sketches_max}, sources_(options), destinations_(options) {}
+      : budget_{options.sketches_max},
+        sources_(options),
+        destinations_(options),
+        pairs_(options.pairs_max, options.seed) {}
   // The tables hold on to the budget's address.
   HostWindows(const HostWindows&) = delete;
   HostWindows& operator=(const HostWindows&) = delete;
@@ -101,24 +107,27 @@ class HostWindows {
   struct Handles {
     HostTable::Handle source;
     HostTable::Handle destination;
+    PairWindows::Handle pair;
   };
 
-  FlowWindows look(const Address& source, const Address& destination, std::uint32_t second);
-  Handles add_flow(const Address& source, const Address& destination,
-                   std::uint16_t destination_port, std::uint32_t second);
+  FlowWindows look(const PairKey& pair, std::uint32_t second);
+  // In event time, as the second.
+  Handles add_flow(const PairKey& pair, std::uint64_t now_ns, std::uint32_t second);
   // A packet that the source sent.
   void add_packets(const Handles& handles, std::uint64_t packets, std::uint64_t bytes,
                    std::uint32_t second);
-  void open_flow(const Handles& handles, std::uint32_t begun_second);
+  void open_flow(const Handles& handles, std::uint32_t begun_second, std::uint32_t second);
 
   std::uint64_t hosts_evicted() const { return sources_.evicted() + destinations_.evicted(); }
   std::size_t hosts() const { return sources_.size() + destinations_.size(); }
   const SketchBudget& sketches() const { return budget_; }
+  const PairWindows& pairs() const { return pairs_; }
 
  private:
   SketchBudget budget_;  // Outlives the tables.
   HostTable sources_;
   HostTable destinations_;
+  PairWindows pairs_;
 };
 
 }  // namespace mlguard::flow

@@ -20,17 +20,20 @@ bool begins_connection(const mlg_packet& packet) {
          (packet.tcp_flags & (MLG_TCP_SYN | MLG_TCP_ACK)) == MLG_TCP_SYN;
 }
 
-// Of a flow, by who sent its first packet.
-struct Ends {
-  Address source;
-  Address destination;
-  std::uint16_t destination_port = 0;
-};
-Ends ends_of(const mlg_flow_key& key, mlg_flow_direction first_sender) {
-  const Address low = Address::of(key.low_address);
-  const Address high = Address::of(key.high_address);
-  if (first_sender == MLG_FROM_LOW) return {low, high, key.high_port};
-  return {high, low, key.low_port};
+bool has_ports(std::uint8_t protocol) {
+  return protocol != MLG_PROTOCOL_ICMP && protocol != MLG_PROTOCOL_ICMPV6;
+}
+
+// Of a flow, by who sent its first packet. An ICMP identifier is no service that is asked for: who
+// pings many hosts, each time with another one, tries hosts and not ports.
+PairKey pair_of(const mlg_flow_key& key, mlg_flow_direction first_sender) {
+  const bool from_low = first_sender == MLG_FROM_LOW;
+  PairKey pair;
+  pair.source = Address::of(from_low ? key.low_address : key.high_address).bytes;
+  pair.destination = Address::of(from_low ? key.high_address : key.low_address).bytes;
+  pair.protocol = key.protocol;
+  if (has_ports(key.protocol)) pair.port = from_low ? key.high_port : key.low_port;
+  return pair;
 }
 
 }  // namespace
@@ -113,13 +116,13 @@ void Tracker::finish() {
 
 Tracker::Table::Index Tracker::begin_flow(const mlg_flow_key& key, mlg_flow_direction direction) {
   if (flows_.full()) make_room();
-  const Ends ends = ends_of(key, direction);
+  const PairKey pair = pair_of(key, direction);
   Flow flow;
   flow.first_sender = direction;
   flow.begun_second = second();
   flow.part_began_ns = now_ns_;
-  flow.windows = windows_.look(ends.source, ends.destination, second());
-  flow.handles = windows_.add_flow(ends.source, ends.destination, ends.destination_port, second());
+  flow.windows = windows_.look(pair, second());
+  flow.handles = windows_.add_flow(pair, now_ns_, second());
   ++flows_begun_;
   const Table::Index at = flows_.insert(key, flow);
   if (options_.early_after_ns > 0) add_due(early_, at, now_ns_ + options_.early_after_ns);
@@ -137,8 +140,7 @@ void Tracker::begin_next_part(Table::Index at) {
   ++flow.part;
   flow.counters = {};
   flow.part_began_ns = now_ns_;
-  const Ends ends = ends_of(flows_.key(at), flow.first_sender);
-  flow.windows = windows_.look(ends.source, ends.destination, second());
+  flow.windows = windows_.look(pair_of(flows_.key(at), flow.first_sender), second());
 }
 
 void Tracker::counted(Table::Index at, std::uint64_t last_ns) {
@@ -147,7 +149,7 @@ void Tracker::counted(Table::Index at, std::uint64_t last_ns) {
   flows_.touch(at);
   if (!flow.opened && is_opened(flows_.key(at), flow.counters, initiator_of(flow))) {
     flow.opened = true;
-    windows_.open_flow(flow.handles, flow.begun_second);
+    windows_.open_flow(flow.handles, flow.begun_second, second());
   }
   if (!flow.closing && flows_.key(at).protocol == MLG_PROTOCOL_TCP) begin_closing(at);
 }

@@ -18,7 +18,7 @@
 // for a scanned port that refuses to be done lingering. Its packets are told again when it closes;
 // early records are not part of the sum above.
 //
-// Memory: bytes_max(); with the defaults 36 MB for flows, and 106 MB for windows if all hosts scan.
+// Memory: bytes_max(); with the defaults 36 MB for flows, and 118 MB for windows if all hosts scan.
 // One thread at a time; the sink is called from within add(), advance() and finish(), and must not
 // call the tracker.
 #pragma once

@@ -26,6 +26,7 @@ const agent::ConfigSchema& config_schema() {
       {"rules.ttl_s", ConfigType::whole, 1, 30 * 24 * 3'600},
       {"rules.ttl_max_s", ConfigType::whole, 1, 365 * 24 * 3'600},
       {"rules.forgeable_ttl_s", ConfigType::whole, 1, 30 * 24 * 3'600},
+      {"rules.respect_removal_s", ConfigType::whole, 0, 30 * 24 * 3'600},
       {"rules.model_flows_min", ConfigType::whole, 1, 1'000},
       {"rules.per_minute_max", ConfigType::whole, 0, 100'000},
       {"rules.per_prefix_max", ConfigType::whole, 1, 100'000},

@@ -42,6 +42,7 @@ class Counter {
     const std::size_t truth = example.class_index;
     capture.confusion.add(truth, judgement.class_index);
     result_.confusion.add(truth, judgement.class_index);
+    result_.whole.add(truth, whole_verdict(example, judgement));
     scored_[0].push_back({1 - probabilities[0], truth != 0});
     for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
       scored_[c].push_back({probabilities[c], truth == c});
@@ -81,6 +82,10 @@ class Counter {
 };
 
 }  // namespace
+
+std::size_t whole_verdict(const Example& example, const Judgement& judgement) {
+  return example.rule_class != 0 ? example.rule_class : judgement.class_index;
+}
 
 bool knows_traffic_classes(const Model& model) {
   return std::equal(kTrafficClasses.begin(), kTrafficClasses.end(), model.info().classes.begin(),

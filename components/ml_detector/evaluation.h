@@ -33,12 +33,17 @@ struct CaptureEvaluation {
 struct Evaluation {
   std::vector<CaptureEvaluation> captures;
   Confusion confusion{kTrafficClassCount};
+  // Of the whole detector: what the fast rules say, and of flows of which they say nothing, the
+  // model. All else here is the model's alone.
+  Confusion whole{kTrafficClassCount};
   std::array<FalseAlarms, kAlarmScores.size()> false_alarms{};
   double benign_hours = 0;  // in which at least one benign flow went on
   // By class: by its probability, and the first by that of any attack.
   std::array<std::vector<CurvePoint>, kTrafficClassCount> curves;
 };
 
+// The class that the detector takes the flow for: rules first.
+std::size_t whole_verdict(const Example& example, const Judgement& judgement);
 bool knows_traffic_classes(const Model& model);
 // By example, kTrafficClassCount values each. REQUIRES: knows_traffic_classes(model).
 std::vector<float> probabilities_of(const Examples& examples, const Model& model);

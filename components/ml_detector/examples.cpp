@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "flow/tracker.h"
+#include "ml_detector/fast_rules.h"
 #include "ml_detector/variants.h"
 
 namespace mlguard::ml_detector {
@@ -20,6 +21,9 @@ constexpr std::uint64_t kEarlyAfterNs = 250'000'000;
 constexpr std::string_view kIgnored = "ignore";
 constexpr double kFaster = 0.25;
 constexpr double kSlower = 4;
+// Guessers of passwords take all the time that it takes not to be seen.
+constexpr std::string_view kPatient = "bruteforce";
+constexpr double kMuchSlower = 16;
 // So many benign captures of one source are the traffic of one client, one begun after the other.
 constexpr std::size_t kMixedCaptures = 16;
 constexpr std::array<std::uint64_t, 2> kMixedApartNs = {2 * flow::kNsPerSecond,
@@ -71,11 +75,14 @@ class Collector {
       return;
     }
     if (!early) ++capture.flows[*class_index];
+    const auto verdict = fast_rules_.look(record);
     Example example;
     example.row = inputs_of(record);
     example.capture = static_cast<std::uint32_t>(examples_.captures.size() - 1);
     example.class_index = static_cast<std::uint8_t>(*class_index);
     example.early = early;
+    if (verdict)
+      example.rule_class = static_cast<std::uint8_t>(class_of(verdict->kind).value_or(0));
     example.first_ns = record.first_ns();
     example.last_ns = record.last_ns();
     std::copy_n(record.source(), MLG_ADDRESS_BYTES, example.source.begin());
@@ -83,6 +90,7 @@ class Collector {
   }
 
   const std::vector<LabelRule>& rules_;
+  FastRules fast_rules_{0};
   Examples& examples_;
   std::string unknown_class_;
 };
@@ -113,6 +121,9 @@ class Reader {
     if (purpose_ == Purpose::judging || !done.ok()) return done;
     done = add(Variant::faster, stretched(*packets, kFaster));
     if (done.ok()) done = add(Variant::slower, stretched(*packets, kSlower));
+    if (done.ok() && file.main_class == kPatient) {
+      done = add(Variant::slower, stretched(*packets, kMuchSlower));
+    }
     if (!mixes || !done.ok()) return done;
     parts_.push_back(std::move(*packets));
     part_ = about;

@@ -29,6 +29,8 @@ struct Example {
   // Told before the flow ended (flow/tracker.h): trained on, as the live sniffer tells so too, but
   // not counted when quality is reported: the flow is told again.
   bool early = false;
+  // What the fast rules (their default limits) say of it; 0: nothing, so that the model decides.
+  std::uint8_t rule_class = 0;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
   std::array<std::uint8_t, MLG_ADDRESS_BYTES> source{};  // for counting alarms by host; no input

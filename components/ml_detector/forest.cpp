@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -16,21 +17,27 @@ using base::ErrorCode;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Walks that go on beside each other: each waits for memory at every level.
 constexpr std::size_t kBeside = 8;
+// Rows that go through some trees before the next trees.
+constexpr std::size_t kRowsAtOnce = 64;
+constexpr std::size_t kDoubledMax = 2 * kForestFeaturesMax;
 
 Error bad_tree(std::size_t tree, const std::string& what) {
   return {ErrorCode::corrupt, "bad_trees", "tree " + std::to_string(tree) + ": " + what};
 }
 
-void double_row(const float* row, std::size_t features, float* doubled) {
+// Whole numbers in the order of the floats that they stand for (IEEE 754's own order of bits, with
+// that of negative ones turned round). -0 and 0 are equal. REQUIRES: not NaN.
+std::uint32_t ordered(float value) {
+  const auto bits = std::bit_cast<std::int32_t>(value + 0.0F);
+  const auto all_if_negative = static_cast<std::uint32_t>(bits >> 31);
+  return static_cast<std::uint32_t>(bits) ^ (all_if_negative | 0x8000'0000U);
+}
+
+void double_row(const float* row, std::size_t features, std::uint32_t* doubled) {
   for (std::size_t i = 0; i < features; ++i) {
-    float high = row[i];
-    float low = row[i];
-    if (std::isnan(row[i])) {
-      high = kInfinity;
-      low = -kInfinity;
-    }
-    doubled[i] = high;
-    doubled[features + i] = low;
+    const bool missing = std::isnan(row[i]);
+    doubled[i] = ordered(missing ? kInfinity : row[i]);
+    doubled[features + i] = ordered(missing ? -kInfinity : row[i]);
   }
 }
 
@@ -123,7 +130,7 @@ base::Result<Forest> Forest::build(const TrainedForest& trained) {
   forest.outputs_ = trained.outputs;
   forest.base_margin_ = trained.base_margin;
   forest.output_of_tree_ = trained.output_of_tree;
-  forest.thresholds_.resize((leaves - 1) * trained.trees.size());
+  forest.thresholds_.resize(leaves * trained.trees.size());
   forest.slots_.resize(forest.thresholds_.size());
   forest.leaves_.resize(leaves * trained.trees.size());
   for (std::size_t i = 0; i < trained.trees.size(); ++i) forest.fill(trained.trees[i], i);
@@ -132,20 +139,20 @@ base::Result<Forest> Forest::build(const TrainedForest& trained) {
 
 void Forest::fill(const Tree& tree, std::size_t tree_index) {
   const std::size_t leaves = std::size_t{1} << depth_;
-  float* thresholds = thresholds_.data() + tree_index * (leaves - 1);
-  Slot* slots = slots_.data() + tree_index * (leaves - 1);
+  std::uint32_t* thresholds = thresholds_.data() + tree_index * leaves;
+  Slot* slots = slots_.data() + tree_index * leaves;
   float* values = leaves_.data() + tree_index * leaves;
   struct Place {
     std::size_t at;    // in the perfect tree
     std::size_t node;  // in the trained one
   };
-  std::vector<Place> open = {{0, 0}};
+  std::vector<Place> open = {{1, 0}};
   while (!open.empty()) {
     const Place place = open.back();
     open.pop_back();
     const TreeNode& node = tree[place.node];
-    if (place.at >= leaves - 1) {
-      values[place.at - (leaves - 1)] = node.value;
+    if (place.at >= leaves) {
+      values[place.at - leaves] = node.value;
       continue;
     }
     const bool leaf = node.left < 0;
@@ -154,79 +161,112 @@ void Forest::fill(const Tree& tree, std::size_t tree_index) {
     const std::size_t right = leaf ? place.node : static_cast<std::size_t>(node.right);
     if (!leaf) {
       const std::size_t half = node.missing_left ? features_ : 0;
-      thresholds[place.at] = node.value;
+      thresholds[place.at] = ordered(node.value);
       slots[place.at] = static_cast<Slot>(node.feature + half);
     }
     open.push_back({2 * place.at + 1, left});
-    open.push_back({2 * place.at + 2, right});
+    open.push_back({2 * place.at, right});
   }
 }
+
+namespace {
+
+// Calls `with.template operator()<0>()` and so on: not a loop, so that what it indexes stays in
+// registers at any level of optimisation.
+template <std::size_t kTimes, class With>
+void unrolled(const With& with) {
+  [&]<std::size_t... kEach>(std::index_sequence<kEach...>) {
+    (with.template operator()<kEach>(), ...);
+  }
+  (std::make_index_sequence<kTimes>{});
+}
+
+}  // namespace
 
 template <std::size_t kDepth>
 void Forest::walk_row(const float* row, float* margins) const {
   constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
-  constexpr std::size_t kNodes = kLeaves - 1;
-  std::array<float, 2 * kForestFeaturesMax> doubled;
+  std::array<std::uint32_t, 2 * kForestFeaturesMax> doubled;
   double_row(row, features_, doubled.data());
   std::fill_n(margins, outputs_, base_margin_);
   const std::size_t count = output_of_tree_.size();
   std::size_t tree = 0;
   for (; tree + kBeside <= count; tree += kBeside) {
-    const float* thresholds = thresholds_.data() + tree * kNodes;
-    const Slot* slots = slots_.data() + tree * kNodes;
-    std::array<std::size_t, kBeside> at{};
-    for (std::size_t level = 0; level < kDepth; ++level) {
-      for (std::size_t i = 0; i < kBeside; ++i) {
-        const std::size_t node = i * kNodes + at[i];
-        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(doubled[slots[node]] >= thresholds[node]);
-      }
-    }
-    for (std::size_t i = 0; i < kBeside; ++i) {
-      margins[output_of_tree_[tree + i]] += leaves_[(tree + i) * kLeaves + at[i] - kNodes];
-    }
+    const std::uint32_t* thresholds = thresholds_.data() + tree * kLeaves;
+    const Slot* slots = slots_.data() + tree * kLeaves;
+    const float* leaves = leaves_.data() + tree * kLeaves;
+    std::array<std::size_t, kBeside> at;
+    at.fill(1);
+    unrolled<kDepth>([&]<std::size_t>() {
+      unrolled<kBeside>([&]<std::size_t kI>() {
+        const std::size_t node = kI * kLeaves + at[kI];
+        at[kI] += at[kI] + static_cast<std::size_t>(doubled[slots[node]] < thresholds[node]);
+      });
+    });
+    unrolled<kBeside>([&]<std::size_t kI>() {
+      margins[output_of_tree_[tree + kI]] += leaves[kI * kLeaves + at[kI] - kLeaves];
+    });
   }
   for (; tree < count; ++tree) {
-    const float* thresholds = thresholds_.data() + tree * kNodes;
-    const Slot* slots = slots_.data() + tree * kNodes;
-    std::size_t at = 0;
+    const std::uint32_t* thresholds = thresholds_.data() + tree * kLeaves;
+    const Slot* slots = slots_.data() + tree * kLeaves;
+    std::size_t at = 1;
     for (std::size_t level = 0; level < kDepth; ++level) {
-      at = 2 * at + 1 + static_cast<std::size_t>(doubled[slots[at]] >= thresholds[at]);
+      at += at + static_cast<std::size_t>(doubled[slots[at]] < thresholds[at]);
     }
-    margins[output_of_tree_[tree]] += leaves_[tree * kLeaves + at - kNodes];
+    margins[output_of_tree_[tree]] += leaves_[tree * kLeaves + at - kLeaves];
   }
 }
 
 template <std::size_t kDepth>
-void Forest::walk_rows(const float* rows, std::size_t count, float* margins) const {
+void Forest::walk_group(const std::uint32_t* doubled, std::size_t begin, std::size_t end,
+                        float* sums) const {
   constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
-  constexpr std::size_t kNodes = kLeaves - 1;
-  const std::size_t width = 2 * features_;
-  std::array<float, kBeside * 2 * kForestFeaturesMax> doubled;
-  std::array<float, kBeside * kForestOutputsMax> sums;
-  for (std::size_t i = 0; i < kBeside; ++i) {
-    const std::size_t from = std::min(i, count - 1);
-    double_row(rows + from * features_, features_, doubled.data() + i * width);
-  }
-  sums.fill(base_margin_);
-  const float* thresholds = thresholds_.data();
-  const Slot* slots = slots_.data();
-  const float* leaves = leaves_.data();
-  for (const std::uint32_t output : output_of_tree_) {
-    std::array<std::size_t, kBeside> at{};
-    for (std::size_t level = 0; level < kDepth; ++level) {
-      for (std::size_t i = 0; i < kBeside; ++i) {
-        const float value = doubled[i * width + slots[at[i]]];
-        at[i] = 2 * at[i] + 1 + static_cast<std::size_t>(value >= thresholds[at[i]]);
-      }
-    }
-    for (std::size_t i = 0; i < kBeside; ++i) {
-      sums[i * outputs_ + output] += leaves[at[i] - kNodes];
-    }
-    thresholds += kNodes;
-    slots += kNodes;
+  const std::uint32_t* thresholds = thresholds_.data() + begin * kLeaves;
+  const Slot* slots = slots_.data() + begin * kLeaves;
+  const float* leaves = leaves_.data() + begin * kLeaves;
+  for (std::size_t tree = begin; tree < end; ++tree) {
+    std::array<std::size_t, kBeside> at;
+    at.fill(1);
+    unrolled<kDepth>([&]<std::size_t>() {
+      unrolled<kBeside>([&]<std::size_t kI>() {
+        const std::uint32_t value = doubled[kI * kDoubledMax + slots[at[kI]]];
+        at[kI] += at[kI] + static_cast<std::size_t>(value < thresholds[at[kI]]);
+      });
+    });
+    float* of_output = sums + output_of_tree_[tree];
+    unrolled<kBeside>(
+        [&]<std::size_t kI>() { of_output[kI * kForestOutputsMax] += leaves[at[kI] - kLeaves]; });
+    thresholds += kLeaves;
+    slots += kLeaves;
     leaves += kLeaves;
   }
-  std::copy_n(sums.data(), std::min(count, kBeside) * outputs_, margins);
+}
+
+// Some trees for all rows, then the next ones: so they stay in the cache next to the processor.
+template <std::size_t kDepth>
+void Forest::walk_rows(const float* rows, std::size_t count, float* margins) const {
+  constexpr std::size_t kTreesAtOnce = std::max<std::size_t>(1, (2'048U >> kDepth));
+  std::array<std::uint32_t, kRowsAtOnce * kDoubledMax> doubled;
+  std::array<float, kRowsAtOnce * kForestOutputsMax> sums;
+  // The last group is filled up with its last row.
+  const std::size_t groups = (count + kBeside - 1) / kBeside;
+  for (std::size_t i = 0; i < groups * kBeside; ++i) {
+    const float* row = rows + std::min(i, count - 1) * features_;
+    double_row(row, features_, doubled.data() + i * kDoubledMax);
+  }
+  std::fill_n(sums.data(), groups * kBeside * kForestOutputsMax, base_margin_);
+  const std::size_t trees = output_of_tree_.size();
+  for (std::size_t begin = 0; begin < trees; begin += kTreesAtOnce) {
+    const std::size_t end = std::min(trees, begin + kTreesAtOnce);
+    for (std::size_t group = 0; group < groups; ++group) {
+      walk_group<kDepth>(doubled.data() + group * kBeside * kDoubledMax, begin, end,
+                         sums.data() + group * kBeside * kForestOutputsMax);
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    std::copy_n(sums.data() + i * kForestOutputsMax, outputs_, margins + i * outputs_);
+  }
 }
 
 namespace {
@@ -248,8 +288,9 @@ void Forest::margins(const float* row, float* margins) const {
 
 void Forest::margins(const float* rows, std::size_t count, float* margins) const {
   with_depth(depth_, [&]<std::size_t kDepth>() {
-    for (std::size_t done = 0; done < count; done += kBeside) {
-      walk_rows<kDepth>(rows + done * features_, count - done, margins + done * outputs_);
+    for (std::size_t done = 0; done < count; done += kRowsAtOnce) {
+      walk_rows<kDepth>(rows + done * features_, std::min(kRowsAtOnce, count - done),
+                        margins + done * outputs_);
     }
   });
 }

@@ -1,9 +1,11 @@
 // Forest: boosted trees as perfect, branchless arrays, for judging flows as they come.
 //
 // Every tree is filled up to the depth of the deepest one, so that a walk takes the same steps for
-// every row: at each level `2 i + 1 + (row[feature] >= threshold)`. A missing value (NaN) has to go
-// where training sent it, which differs from node to node; so that this costs no branch, a row is
-// laid out twice, with NaN as +infinity and as -infinity, and a node names the half it looks into.
+// every row: at each level from i to `2 i + (row[feature] < threshold)`, the root being 1. A
+// missing value (NaN) has to go where training sent it, which differs from node to node; so that
+// this costs no branch, a row is laid out twice, with NaN as +infinity and as -infinity, and a node
+// names the half it looks into. Values and thresholds are compared as whole numbers of the same
+// order, whose carry is added: two instructions.
 //
 // Margins are summed as XGBoost sums them (float, tree after tree, from the base margin): equal
 // trees give equal outputs. A forest is immutable once built and safe from any thread; the caller
@@ -72,6 +74,10 @@ class Forest {
   void fill(const Tree& tree, std::size_t tree_index);
   template <std::size_t kDepth>
   void walk_row(const float* row, float* margins) const;
+  // The trees from `begin` to `end` for a few rows beside each other.
+  template <std::size_t kDepth>
+  void walk_group(const std::uint32_t* doubled, std::size_t begin, std::size_t end,
+                  float* sums) const;
   template <std::size_t kDepth>
   void walk_rows(const float* rows, std::size_t count, float* margins) const;
 
@@ -80,9 +86,9 @@ class Forest {
   std::size_t depth_ = 0;
   float base_margin_ = 0;
   // Two arrays, 5 bytes a node: trees have to stay in the cache next to the processor.
-  std::vector<float> thresholds_;  // (2^depth - 1) a tree
-  std::vector<Slot> slots_;        // the same
-  std::vector<float> leaves_;      // 2^depth a tree
+  std::vector<std::uint32_t> thresholds_;  // 2^depth a tree, the first of them unused
+  std::vector<Slot> slots_;                // the same
+  std::vector<float> leaves_;              // the same, all of them used
   std::vector<std::uint32_t> output_of_tree_;
 };
 

@@ -75,6 +75,7 @@ void take_policy(const Json& document, PolicySettings& policy) {
   take(document, "rules", "ttl_s", policy.ttl_s);
   take(document, "rules", "ttl_max_s", policy.ttl_max_s);
   take(document, "rules", "forgeable_ttl_s", policy.forgeable_ttl_s);
+  take(document, "rules", "respect_removal_s", policy.respect_removal_s);
   take(document, "rules", "model_flows_min", policy.model_flows_min);
   take(document, "rules", "per_minute_max", policy.per_minute_max);
   take(document, "rules", "per_prefix_max", policy.per_prefix_max);

@@ -62,6 +62,8 @@ std::string detail_json(const DetailSources& sources) {
                {"reports_suppressed", sources.policy.reports_suppressed},
                {"reports_lost", sources.reports_lost},
                {"rules", sources.policy.rules},
+               {"rules_in_force", sources.rules_in_force},
+               {"rules_taken_away", sources.rules_taken_away},
                {"withheld", withheld(sources.policy)},
                {"queue", queue(sources.outbox)}};
   if (!sources.model_name.empty()) {

@@ -16,6 +16,8 @@ struct DetailSources {
   JudgeCounters judge;
   PolicyCounters policy;
   OutboxCounters outbox;
+  std::size_t rules_in_force = 0;      // own ones, as the control plane has them
+  std::uint64_t rules_taken_away = 0;  // by operators
   bool has_key = false;
   bool fast_rules = true;
   std::uint64_t reports_lost = 0;  // while the disk took nothing

@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/ids.h"
 #include "base/logging.h"
 #include "ml_detector/delivery.h"
 #include "ml_detector/judge.h"
@@ -17,7 +16,8 @@
 #include "ml_detector/model_download.h"
 #include "ml_detector/model_store.h"
 #include "ml_detector/own_addresses.h"
-#include "ml_detector/report_records.h"
+#include "ml_detector/own_rules.h"
+#include "ml_detector/pending_reports.h"
 #include "pipeline/flow_receiver.h"
 
 namespace mlguard::ml_detector {
@@ -35,9 +35,6 @@ constexpr seconds kTick{1};
 constexpr seconds kModelAgain{5};
 constexpr seconds kServersKept{60};
 constexpr seconds kOwnAgain{300};
-constexpr std::size_t kDetectionIdBytes = 16;
-// Reports that wait in memory while the disk takes nothing.
-constexpr std::size_t kPendingMax = 10'000;
 
 std::uint64_t random_seed() {
   std::random_device random;
@@ -53,9 +50,12 @@ class RunningDetector final : public LiveDetector {
         outbox_(std::move(outbox)),
         judge_(FastRuleLimits{}, PolicySettings{}, random_seed(), now()),
         models_(options.state_folder + "/models",
-                [this](const std::string& sha256) { return fetch_model(sha256); }) {
+                [this](const std::string& sha256) { return fetch_model(sha256); }),
+        own_rules_(options.name) {
     if (const auto offenders = outbox_->offenders(); offenders.ok()) {
       judge_.policy().restore(*offenders);
+      const auto queued = outbox_->rule_ids();
+      if (queued.ok()) own_rules_.expect(*offenders, *queued, clock_.wall_ms());
     }
     if (const auto servers = outbox_->servers(); servers.ok()) judge_.servers().restore(*servers);
     own_ = own_addresses(options_.endpoints);
@@ -64,6 +64,7 @@ class RunningDetector final : public LiveDetector {
 
   Status apply(const DetectorConfig& config) override;
   void set_shared_allowlist(std::vector<Network> networks) override;
+  void rules(const base::RuleSet& set) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
   void connect(Send send) override;
   void stop() override;
@@ -88,7 +89,6 @@ class RunningDetector final : public LiveDetector {
   void look_after_time();
   void tick(steady_clock::time_point at);
   void store(const std::vector<ToldReport>& told);
-  std::size_t trim_pending();
   void save_servers();
 
   const DetectorOptions options_;
@@ -102,10 +102,10 @@ class RunningDetector final : public LiveDetector {
   std::mutex apply_mutex_;  // one change at a time; guards models_
   ModelStore models_;
 
-  std::mutex store_mutex_;                 // one writer to the queue at a time
-  std::vector<base::Rule> pending_rules_;  // guarded by store_mutex_, as the next two
-  std::vector<base::Detection> pending_detections_;
-  std::vector<Offender> pending_offenders_;
+  OwnRules own_rules_;  // of whoever calls rules(), one at a time
+
+  std::mutex store_mutex_;  // one writer to the queue at a time
+  PendingReports pending_;  // guarded by store_mutex_
 
   mutable std::mutex mutex_;
   std::condition_variable stopping_changed_;
@@ -124,6 +124,8 @@ class RunningDetector final : public LiveDetector {
   std::string model_problem_;   // why the wanted model does not judge yet
   std::string queue_problem_;
   std::uint64_t reports_lost_ = 0;
+  std::size_t rules_in_force_ = 0;
+  std::uint64_t rules_taken_away_ = 0;
 
   std::thread taking_;
   std::thread timing_;
@@ -296,6 +298,26 @@ void RunningDetector::set_shared_allowlist(std::vector<Network> networks) {
   settings_changed();
 }
 
+void RunningDetector::rules(const base::RuleSet& set) {
+  const std::vector<RuleNews> news = own_rules_.look(set, clock_.wall_ms());
+  std::vector<Offender> left_alone;
+  {
+    const std::lock_guard lock(judge_mutex_);
+    left_alone = heed(news, judge_.policy(), now());
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    rules_in_force_ = own_rules_.in_force();
+    rules_taken_away_ += left_alone.size();
+  }
+  if (left_alone.empty()) return;
+  base::log_info("rules were taken away: their sources are left alone for a while",
+                 {{"rules", std::to_string(left_alone.size())}});
+  if (const Status kept = outbox_->add({}, {}, left_alone); !kept.ok()) {
+    base::log_warn("could not keep what was taken away", {{"problem", kept.error().message}});
+  }
+}
+
 Status RunningDetector::set_keys(const std::vector<base::PipelineKey>& keys) {
   const std::lock_guard lock(mutex_);
   if (receiver_) {
@@ -335,23 +357,14 @@ void RunningDetector::take_batches() {
 
 void RunningDetector::store(const std::vector<ToldReport>& told) {
   const std::lock_guard one_at_a_time(store_mutex_);
-  const std::int64_t now_ms = clock_.wall_ms();
-  for (const ToldReport& each : told) {
-    pending_detections_.push_back(
-        detection_of(each, options_.name, base::random_hex(kDetectionIdBytes), now_ms));
-    if (!each.report.block) continue;
-    pending_rules_.push_back(rule_of(each, options_.name));
-    pending_offenders_.push_back(*each.report.block);
-  }
-  if (pending_rules_.empty() && pending_detections_.empty()) return;
-  const Status added = outbox_->add(pending_rules_, pending_detections_, pending_offenders_);
+  pending_.add(told, options_.name, clock_.wall_ms());
+  if (pending_.empty()) return;
+  const Status added = outbox_->add(pending_.rules, pending_.detections, pending_.offenders);
   std::uint64_t lost = 0;
   if (added.ok()) {
-    pending_rules_.clear();
-    pending_detections_.clear();
-    pending_offenders_.clear();
+    pending_.clear();
   } else {
-    lost = trim_pending();
+    lost = pending_.trim();
   }
   const std::lock_guard lock(mutex_);
   reports_lost_ += lost;
@@ -360,23 +373,6 @@ void RunningDetector::store(const std::vector<ToldReport>& told) {
   }
   queue_problem_ = added.ok() ? std::string() : added.error().message;
   if (delivery_) delivery_->wake();
-}
-
-// The oldest detections go, and of rules the newest: what is decided first is kept. Returns how
-// many are lost.
-std::size_t RunningDetector::trim_pending() {
-  std::size_t lost = 0;
-  if (pending_detections_.size() > kPendingMax) {
-    lost = pending_detections_.size() - kPendingMax;
-    pending_detections_.erase(pending_detections_.begin(),
-                              pending_detections_.begin() + static_cast<std::ptrdiff_t>(lost));
-  }
-  if (pending_rules_.size() > kPendingMax) {
-    lost += pending_rules_.size() - kPendingMax;
-    pending_rules_.resize(kPendingMax);
-    pending_offenders_.resize(kPendingMax);
-  }
-  return lost;
 }
 
 void RunningDetector::save_servers() {
@@ -459,6 +455,8 @@ std::string RunningDetector::detail() const {
   if (receiver_) sources.receiver = receiver_->counters();
   sources.has_key = !keys_.empty();
   sources.reports_lost = reports_lost_;
+  sources.rules_in_force = rules_in_force_;
+  sources.rules_taken_away = rules_taken_away_;
   sources.fast_rules = config_.fast_rules.enabled;
   return detail_json(sources);
 }

@@ -46,6 +46,9 @@ class LiveDetector {
   virtual base::Status apply(const DetectorConfig& config) = 0;
   // Never blocked, besides the configuration's own allowlist.
   virtual void set_shared_allowlist(std::vector<Network> networks) = 0;
+  // What the control plane says of rules (etcd_client::Client::follow_rules): own ones that an
+  // operator takes away are not made again for a while.
+  virtual void rules(const base::RuleSet& set) = 0;
   virtual base::Status set_keys(const std::vector<base::PipelineKey>& keys) = 0;
 
   // Begins to deliver and to fetch models. `send` must work until stop() has returned.

@@ -85,8 +85,10 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
   }
   etcd_client::Client& client = (*agent)->client();
   live.connect([&client](const etcd_client::RawRequest& request) { return client.call(request); });
+  auto following = client.follow_rules(0, [&live](const base::RuleSet& set) { live.rules(set); });
   const int exit_code = (*agent)->run();
   client.cancel();  // what is in the queue waits there for the next start
+  following.reset();
   live.stop();
   return exit_code;
 }

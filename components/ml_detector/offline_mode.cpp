@@ -114,6 +114,8 @@ void print_held_back(const Evaluation& by_flow, const TrainResult& trained) {
               figure(by_flow.confusion.macro_f1()).c_str(),
               figure(trained.weighted.benign_false_positive_rate()).c_str(),
               figure(by_flow.confusion.benign_false_positive_rate()).c_str());
+  std::printf("with the fast rules: weighted, then by flows\n%s%s",
+              summary_row("", trained.whole).c_str(), summary_row("", by_flow.whole).c_str());
   std::printf("busy clients (mixed benign captures): FPR %s weighted\n",
               figure(trained.mixes.benign_false_positive_rate()).c_str());
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) {

@@ -42,7 +42,8 @@ CREATE INDEX IF NOT EXISTS item_id ON item(id);
 CREATE TABLE IF NOT EXISTS offender(
   address BLOB NOT NULL PRIMARY KEY,
   blocked_until INTEGER NOT NULL,
-  offences INTEGER NOT NULL
+  offences INTEGER NOT NULL,
+  left_alone_until INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS offender_until ON offender(blocked_until);
 CREATE TABLE IF NOT EXISTS known_server(
@@ -86,6 +87,10 @@ class SqliteOutbox final : public Outbox {
     db_.exec("PRAGMA journal_mode = WAL");
     db_.exec("PRAGMA synchronous = FULL");
     db_.exec(kSchema);
+    // Made before operators' removals were remembered.
+    if (!has_column("left_alone_until")) {
+      db_.exec("ALTER TABLE offender ADD COLUMN left_alone_until INTEGER NOT NULL DEFAULT 0");
+    }
     counters_.rules_queued = count(kRule);
     counters_.detections_queued = count(kDetection);
   }
@@ -181,15 +186,29 @@ class SqliteOutbox final : public Outbox {
     std::vector<Offender> offenders;
     const Status read = write([&]() -> Status {
       SQLite::Statement select(
-          db_, "SELECT address, blocked_until, offences FROM offender ORDER BY blocked_until");
+          db_,
+          "SELECT address, blocked_until, offences, left_alone_until FROM offender "
+          "ORDER BY blocked_until");
       while (select.executeStep()) {
         offenders.push_back({address_in(select.getColumn(0)), select.getColumn(1).getInt64(),
-                             select.getColumn(2).getUInt()});
+                             select.getColumn(2).getUInt(), select.getColumn(3).getInt64()});
       }
       return {};
     });
     if (!read.ok()) return read.error();
     return offenders;
+  }
+
+  Result<std::vector<std::string>> rule_ids() override {
+    std::vector<std::string> ids;
+    const Status read = write([&]() -> Status {
+      SQLite::Statement select(db_, "SELECT id FROM item WHERE kind = ?");
+      select.bind(1, kRule);
+      while (select.executeStep()) ids.push_back(select.getColumn(0).getString());
+      return {};
+    });
+    if (!read.ok()) return read.error();
+    return ids;
   }
 
   OutboxCounters counters() const override {
@@ -213,6 +232,12 @@ class SqliteOutbox final : public Outbox {
       counters_ = before;
       return error_of(problem, path_);
     }
+  }
+
+  bool has_column(const char* name) {
+    SQLite::Statement select(db_, "SELECT 1 FROM pragma_table_info('offender') WHERE name = ?");
+    select.bind(1, name);
+    return select.executeStep();
   }
 
   std::size_t count(int kind) {
@@ -242,11 +267,12 @@ class SqliteOutbox final : public Outbox {
 
   void remember(const Offender& offender) {
     SQLite::Statement put(db_,
-                          "INSERT OR REPLACE INTO offender(address, blocked_until, offences) "
-                          "VALUES (?, ?, ?)");
+                          "INSERT OR REPLACE INTO offender(address, blocked_until, offences, "
+                          "left_alone_until) VALUES (?, ?, ?, ?)");
     bind_address(put, offender.address);
     put.bind(2, offender.blocked_until_ms);
     put.bind(3, offender.offences);
+    put.bind(4, offender.left_alone_until_ms);
     put.exec();
     db_.exec(
         "DELETE FROM offender WHERE address IN (SELECT address FROM offender "

@@ -83,6 +83,9 @@ class Outbox {
   virtual base::Result<std::vector<KnownServers::Entry>> servers() = 0;
   virtual base::Result<std::vector<Offender>> offenders() = 0;
 
+  // Of the rules that nobody has taken yet.
+  virtual base::Result<std::vector<std::string>> rule_ids() = 0;
+
   virtual OutboxCounters counters() const = 0;
 };
 

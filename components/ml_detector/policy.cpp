@@ -53,6 +53,7 @@ const char* to_string(Withheld withheld) {
     case Withheld::disabled: return "disabled";
     case Withheld::no_source: return "no_source";
     case Withheld::already_blocked: return "already_blocked";
+    case Withheld::rule_removed: return "rule_removed";
     case Withheld::special_address: return "special_address";
     case Withheld::own_address: return "own_address";
     case Withheld::allowlisted: return "allowlisted";
@@ -88,8 +89,34 @@ void Policy::restore(const std::vector<Offender>& offenders) {
   for (const Offender& offender : offenders) {
     if (offenders_.find(offender.address) != offenders_.kNone) continue;
     if (offenders_.full()) return;
-    offenders_.insert(offender.address, {offender.blocked_until_ms, offender.offences});
+    offenders_.insert(offender.address,
+                      {offender.blocked_until_ms, offender.offences, offender.left_alone_until_ms});
   }
+}
+
+Policy::Blocked& Policy::offender(const flow::Address& source) {
+  auto at = offenders_.find(source);
+  if (at == offenders_.kNone) {
+    if (offenders_.full()) offenders_.erase(offenders_.oldest());
+    at = offenders_.insert(source, {});
+  }
+  offenders_.touch(at);
+  return offenders_[at];
+}
+
+Offender Policy::rule_removed(const flow::Address& source, Now now) {
+  Blocked& known = offender(source);
+  known.until_ms = 0;
+  known.offences -= std::min(known.offences, 1U);
+  known.left_alone_until_ms =
+      now.wall_ms + std::int64_t{settings_.respect_removal_s} * kMsPerSecond;
+  return {source, known.until_ms, known.offences, known.left_alone_until_ms};
+}
+
+void Policy::rule_ends(const flow::Address& source, std::int64_t until_ms) {
+  Blocked& known = offender(source);
+  known.until_ms = until_ms;
+  known.left_alone_until_ms = 0;
 }
 
 Policy::Topic Policy::topic_of(const Verdict& verdict) {
@@ -167,6 +194,9 @@ Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
   if (known != offenders_.kNone && now.wall_ms < offenders_[known].until_ms) {
     return Withheld::already_blocked;
   }
+  if (known != offenders_.kNone && now.wall_ms < offenders_[known].left_alone_until_ms) {
+    return Withheld::rule_removed;
+  }
   if (is_special(verdict.source)) return Withheld::special_address;
   if (any_contains(settings_.own, verdict.source)) return Withheld::own_address;
   if (any_contains(settings_.allowlist, verdict.source)) return Withheld::allowlisted;
@@ -200,24 +230,19 @@ Withheld Policy::take_rate(const Verdict& verdict, Now now) {
 }
 
 Offender Policy::blocked(const Verdict& verdict, Now now) {
-  auto at = offenders_.find(verdict.source);
-  if (at == offenders_.kNone) {
-    if (offenders_.full()) offenders_.erase(offenders_.oldest());
-    at = offenders_.insert(verdict.source, {});
-  }
-  offenders_.touch(at);
-  Blocked& offender = offenders_[at];
+  Blocked& known = offender(verdict.source);
   std::uint64_t ttl_s = std::min(settings_.forgeable_ttl_s, settings_.ttl_s);
   if (verdict.evidence == Evidence::proven) {
     ttl_s = settings_.ttl_s;
-    for (std::uint32_t i = 0; i < offender.offences && ttl_s < settings_.ttl_max_s; ++i) {
+    for (std::uint32_t i = 0; i < known.offences && ttl_s < settings_.ttl_max_s; ++i) {
       ttl_s *= kTtlFactor;
     }
     ttl_s = std::min<std::uint64_t>(ttl_s, std::max(settings_.ttl_max_s, settings_.ttl_s));
-    offender.offences += 1;
+    known.offences += 1;
   }
-  offender.until_ms = now.wall_ms + static_cast<std::int64_t>(ttl_s) * kMsPerSecond;
-  return {verdict.source, offender.until_ms, offender.offences};
+  known.until_ms = now.wall_ms + static_cast<std::int64_t>(ttl_s) * kMsPerSecond;
+  known.left_alone_until_ms = 0;
+  return {verdict.source, known.until_ms, known.offences, 0};
 }
 
 std::vector<Report> Policy::due(Now now) {

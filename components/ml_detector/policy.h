@@ -18,6 +18,8 @@
 //   address of `home`.
 // - Nothing ever blocks an address of `allowlist`, of this host, of the control plane (`own`), or
 //   one that is no host (is_special).
+// - An operator who takes such a rule away has decided: its source is left alone for
+//   respect_removal_s (0: not at all), and that offence does not count.
 // - New rules: per_minute_max in a minute (a token bucket), and per_prefix_max in an hour within
 //   one /24 or /48. So at most per_minute_max × ttl_max_s / 60 rules live at once, and those of
 //   forged sources are at most a quarter of per_minute_max × forgeable_ttl_s / 60.
@@ -52,6 +54,7 @@ struct PolicySettings {
   std::uint32_t ttl_s = 3'600;
   std::uint32_t ttl_max_s = 7 * 24 * 3'600;
   std::uint32_t forgeable_ttl_s = 600;
+  std::uint32_t respect_removal_s = 3'600;
   std::uint32_t model_flows_min = 3;
   std::uint32_t per_minute_max = 120;
   std::uint32_t per_prefix_max = 16;
@@ -70,6 +73,7 @@ enum class Withheld {
   disabled,
   no_source,
   already_blocked,
+  rule_removed,
   special_address,
   own_address,
   allowlisted,
@@ -78,7 +82,7 @@ enum class Withheld {
   rate,
   prefix_rate,
 };
-inline constexpr std::size_t kWithheld = 13;
+inline constexpr std::size_t kWithheld = 14;
 const char* to_string(Withheld withheld);  // "low_score", …
 
 struct Now {
@@ -89,8 +93,9 @@ struct Now {
 // What is known of a source that was blocked; kept over a restart by whoever keeps the queue.
 struct Offender {
   flow::Address address;
-  std::int64_t blocked_until_ms = 0;  // wall time
-  std::uint32_t offences = 0;         // proven ones
+  std::int64_t blocked_until_ms = 0;     // wall time
+  std::uint32_t offences = 0;            // proven ones
+  std::int64_t left_alone_until_ms = 0;  // wall time; an operator took its rule away
 };
 
 struct Report {
@@ -118,6 +123,11 @@ class Policy {
   const PolicySettings& settings() const { return settings_; }
   void restore(const std::vector<Offender>& offenders);
 
+  // An operator took the rule of this source away. What is to be remembered of it.
+  Offender rule_removed(const flow::Address& source, Now now);
+  // The rule of this source is in force until then, or (in the past) is not in force any more.
+  void rule_ends(const flow::Address& source, std::int64_t until_ms);
+
   // What to tell at once, if anything.
   std::optional<Report> decide(const Verdict& verdict, const KnownServers& servers, Now now);
   // What was counted silently in intervals that are over. Call about once a second.
@@ -142,6 +152,7 @@ class Policy {
   struct Blocked {
     std::int64_t until_ms = 0;
     std::uint32_t offences = 0;
+    std::int64_t left_alone_until_ms = 0;
   };
   struct Prefix {
     std::int64_t begin_ms = 0;
@@ -155,6 +166,7 @@ class Policy {
   Withheld judge(const Verdict& verdict, std::uint64_t strong_flows, const KnownServers& servers,
                  Now now);
   Withheld take_rate(const Verdict& verdict, Now now);
+  Blocked& offender(const flow::Address& source);
   Offender blocked(const Verdict& verdict, Now now);
   static Report report_of(Open& open);
 

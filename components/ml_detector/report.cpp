@@ -56,15 +56,20 @@ std::string whole_figure(double value) {
                            : capture::grouped(static_cast<std::uint64_t>(std::llround(value)));
 }
 
+std::string summary_row(const std::string& name, const Confusion& confusion) {
+  std::vector<std::string> cells = {name, figure(confusion.macro_f1()),
+                                    figure(confusion.benign_false_positive_rate())};
+  for (std::size_t c = 1; c < kTrafficClassCount; ++c) cells.push_back(figure(confusion.f1(c)));
+  return row_of(cells);
+}
+
 std::string summary_table(const Evaluation& evaluation) {
   const Confusion& confusion = evaluation.confusion;
   std::vector<std::string> head = {"F1", "macro", "benign FPR"};
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) head.emplace_back(kTrafficClasses[c]);
   std::string text = head_of(head);
-  std::vector<std::string> ours = {"**this model**", figure(confusion.macro_f1()),
-                                   figure(confusion.benign_false_positive_rate())};
-  for (std::size_t c = 1; c < kTrafficClassCount; ++c) ours.push_back(figure(confusion.f1(c)));
-  text += row_of(ours);
+  text += summary_row("**this model**", confusion);
+  text += summary_row("**the detector**: fast rules, then this model", evaluation.whole);
   for (const Baseline& baseline : baselines()) {
     std::vector<std::string> cells = {baseline.name, figure(baseline.macro_f1),
                                       figure(baseline.benign_false_positive_rate)};

@@ -21,6 +21,8 @@ const std::vector<Baseline>& baselines();
 
 // Macro-F1, false alarms, and each class beside the baselines.
 std::string summary_table(const Evaluation& evaluation);
+// A line of that table.
+std::string summary_row(const std::string& name, const Confusion& confusion);
 // Of benign flows, by score and by hour.
 std::string alarm_table(const Evaluation& evaluation);
 std::string class_table(const Confusion& confusion);

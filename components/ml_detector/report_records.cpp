@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <string_view>
 
 #include "base/sha256.h"
 #include "flow/flow_text.h"
@@ -10,6 +11,7 @@ namespace mlguard::ml_detector {
 namespace {
 
 constexpr std::size_t kIdHashChars = 20;
+constexpr std::string_view kIdBegin = "auto-";
 
 std::string text_of(const flow::Address& address) {
   return flow::address_text(address.bytes.data());
@@ -38,7 +40,11 @@ std::string reason_text(const Verdict& verdict) {
 std::string rule_id_of(const std::string& detector, const flow::Address& source) {
   base::Sha256 hash;
   hash.update(detector + "|" + text_of(source));
-  return "auto-" + hash.finish().substr(0, kIdHashChars);
+  return std::string(kIdBegin) + hash.finish().substr(0, kIdHashChars);
+}
+
+bool is_rule_id(const std::string& id) {
+  return id.size() == kIdBegin.size() + kIdHashChars && id.rfind(kIdBegin, 0) == 0;
 }
 
 base::Detection detection_of(const ToldReport& told, const std::string& detector,

@@ -11,6 +11,8 @@ namespace mlguard::ml_detector {
 
 // One for each detector and source, so that a rule that is made again (after a restart, by a source
 // that comes back) takes the place of the old one.
+// Whether the id is of the kind that rule_id_of() makes, whoever made it.
+bool is_rule_id(const std::string& id);
 std::string rule_id_of(const std::string& detector, const flow::Address& source);
 
 // `id`: of the detection. Times are wall times.

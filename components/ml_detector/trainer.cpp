@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "ml_detector/evaluation.h"
 #include "ml_detector/model_file.h"
 
 namespace mlguard::ml_detector {
@@ -198,10 +199,11 @@ void count_verdicts(const Examples& examples, const std::vector<float>& weights,
     const Variant variant = examples.captures[example.capture].variant;
     const bool is_mix = variant == Variant::mixed;
     if (weights[i] <= 0 || (examples.is_variant(example) && !is_mix)) continue;
-    const std::size_t verdict =
-        model.judge(result.held_back.data() + i * kTrafficClassCount).class_index;
+    const Judgement judgement = model.judge(result.held_back.data() + i * kTrafficClassCount);
+    const auto weight = static_cast<double>(weights[i]);
     Confusion& confusion = is_mix ? result.mixes : result.weighted;
-    confusion.add(example.class_index, verdict, static_cast<double>(weights[i]));
+    confusion.add(example.class_index, judgement.class_index, weight);
+    if (!is_mix) result.whole.add(example.class_index, whole_verdict(example, judgement), weight);
   }
 }
 

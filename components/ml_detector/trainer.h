@@ -28,7 +28,7 @@ inline constexpr double kFlowsPerCaptureMax = 200;
 inline constexpr std::size_t kRowsPerCaptureMax = 1'500;
 
 struct TrainOptions {
-  std::string name = "flows-v1";
+  std::string name = "flows-v2";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
   std::size_t repeats = 3;  // times that captures are dealt into folds anew: less is left to chance
@@ -56,6 +56,7 @@ struct TrainResult {
   std::vector<float> held_back;
   Confusion weighted{kTrafficClassCount};  // of these verdicts, by the weights of training
   Confusion mixes{kTrafficClassCount};     // the same of benign captures that were mixed
+  Confusion whole{kTrafficClassCount};     // as `weighted`, of fast rules and model together
 };
 
 using Say = std::function<void(const std::string& line)>;

@@ -15,7 +15,7 @@ namespace {
 
 using flow::FlowRecord;
 
-constexpr int kWindowValues = 16;  // 8 of either host
+constexpr int kWindowValues = 21;  // 8 of either host, 5 of the pair
 using WindowValues = std::array<double, kWindowValues>;
 static_assert(sizeof(WindowValues) == sizeof(flow::FlowWindows));
 
@@ -148,7 +148,7 @@ const char* read_flow(const proto::Flow& in, std::uint64_t time_base_ns, FlowRec
   out.reason = static_cast<flow::CloseReason>(in.closed());
   out.part = in.part();
   out.opened = in.opened();
-  if (in.windows_size() != kWindowValues) return "windows are not 16 numbers";
+  if (in.windows_size() != kWindowValues) return "windows are not 21 numbers";
   WindowValues values{};
   std::copy(in.windows().begin(), in.windows().end(), values.begin());
   out.windows = std::bit_cast<flow::FlowWindows>(values);

@@ -17,7 +17,7 @@
 
 namespace mlguard::pipeline {
 
-inline constexpr std::uint32_t kBatchFormat = 1;
+inline constexpr std::uint32_t kBatchFormat = 2;
 inline constexpr std::size_t kFlowsPerBatchMax = 10'000;
 // Holds kFlowsPerBatchMax records of the longest encoding.
 inline constexpr std::size_t kBatchBytesMax = 8 * 1024 * 1024;

@@ -98,6 +98,18 @@ const char* window_problem(const flow::HostWindow& window) {
   return nullptr;
 }
 
+const char* pair_problem(const flow::PairWindow& window) {
+  const auto is_bad = [](double value) { return value < 0 || value > kWindowValueMax; };
+  if (is_bad(window.flows)) return "windows.flows";
+  if (is_bad(window.flows_lately)) return "windows.flows_lately";
+  if (is_bad(window.half_open_ratio) || window.half_open_ratio > 1) {
+    return "windows.half_open_ratio";
+  }
+  if (is_bad(window.gap_mean_s)) return "windows.gap_mean_s";
+  if (is_bad(window.gap_variation)) return "windows.gap_variation";
+  return nullptr;
+}
+
 // What one side says of the other.
 const char* record_problem(const flow::FlowRecord& record) {
   const auto reason = static_cast<std::size_t>(record.reason);
@@ -133,6 +145,9 @@ base::Status check_flow(const flow::FlowRecord& record) {
   }
   if (const char* problem = window_problem(record.windows.destination)) {
     return invalid_flow(std::string("destination ") + problem);
+  }
+  if (const char* problem = pair_problem(record.windows.pair)) {
+    return invalid_flow(std::string("pair ") + problem);
   }
   return {};
 }

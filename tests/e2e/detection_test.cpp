@@ -225,6 +225,44 @@ TEST_F(DetectionTest, AnOperatorSeesWhyASourceIsBlocked) {
   EXPECT_NE(listed.out.find(id.substr(0, 8)), std::string::npos) << listed.out;
 }
 
+TEST_F(DetectionTest, WhatAnOperatorTakesAwayIsNotMadeAgainForAWhile) {
+  send(scan_from(source_number(1)));
+  ASSERT_TRUE(wait_until([&] { return blocked().count(cidr_of(1)) == 1; }, kPatienceMs));
+  // Seen to be in force: what is taken away before that was never there.
+  const auto follows = [&] { return counter("/rules_in_force") == "1"; };
+  ASSERT_TRUE(wait_until(follows, kPatienceMs));
+  const std::string id = list("rules")[0]["id"];
+  const auto removed = support::ml_guard(server_, {"rules", "rm", id});
+  ASSERT_EQ(removed.exit.code, 0) << removed.err;
+  ASSERT_TRUE(wait_until([&] { return counter("/rules_taken_away") == "1"; }, kPatienceMs));
+  // The detector says why it does not block; another source is blocked as before.
+  const auto says_so = [&] {
+    send(scan_from(source_number(1)));
+    return !counter("/withheld/rule_removed").empty();
+  };
+  ASSERT_TRUE(wait_until(says_so, kPatienceMs, 200));
+  send(scan_from(source_number(2)));
+  ASSERT_TRUE(wait_until([&] { return blocked().count(cidr_of(2)) == 1; }, kPatienceMs));
+  EXPECT_EQ(blocked(), std::multiset<std::string>{cidr_of(2)});
+
+  // It is remembered over a kill.
+  const auto instance = [&] {
+    return json_at(get("/components/ml-detector").dump(), "/instance_id");
+  };
+  const std::string before = instance();
+  kill_detector();
+  const auto is_new = [&] {
+    return instance() != before && counter("/withheld/rule_removed").empty();
+  };
+  ASSERT_TRUE(wait_until(is_new, kPatienceMs));
+  const auto again = [&] {
+    send(scan_from(source_number(1)));
+    return !counter("/withheld/rule_removed").empty();
+  };
+  EXPECT_TRUE(wait_until(again, kPatienceMs, 200));
+  EXPECT_EQ(blocked().count(cidr_of(1)), 0U);
+}
+
 TEST_F(DetectionTest, KilledAtAnyMomentNoRuleIsLostAndNoneComesTwice) {
   const char* text = std::getenv("MLGUARD_ROUNDS");
   const int sources = text != nullptr ? std::clamp(std::atoi(text), 4, 200) : kSourcesDefault;

@@ -107,6 +107,56 @@ TEST_F(PolicyTest, WhoComesBackIsBlockedLongerEachTimeUpToALimit) {
   EXPECT_EQ(ttl_ms(verdict), 7 * 24 * kHourMs);
 }
 
+TEST_F(PolicyTest, WhoseRuleAnOperatorTookAwayIsLeftAloneForAWhile) {
+  const Verdict verdict = verdict_from("192.0.2.1");
+  EXPECT_EQ(ttl_ms(verdict), kHourMs);
+  pass_ms(10 * kMinuteMs);
+  settings_.respect_removal_s = 1'800;
+  use(settings_);
+  const Offender kept = policy_.rule_removed(verdict.source, now_);
+  EXPECT_EQ(kept.left_alone_until_ms, now_.wall_ms + 30 * kMinuteMs);
+  EXPECT_EQ(kept.blocked_until_ms, 0);
+  EXPECT_FALSE(decide(verdict));  // the interval's report was told
+  pass_ms(kMinuteMs);
+  const auto due = policy_.due(now_);
+  ASSERT_EQ(due.size(), 1U);
+  EXPECT_EQ(due[0].withheld, Withheld::rule_removed);
+  EXPECT_STREQ(to_string(due[0].withheld), "rule_removed");
+  pass_ms(29 * kMinuteMs);
+  EXPECT_EQ(ttl_ms(verdict), kHourMs);  // the offence before does not count
+}
+
+TEST_F(PolicyTest, ARemovalIsRememberedOverARestart) {
+  const Verdict verdict = verdict_from("192.0.2.1");
+  decide(verdict);
+  const Offender kept = policy_.rule_removed(verdict.source, now_);
+  Policy again(settings_, 1, now_);
+  again.restore({kept});
+  const auto report = again.decide(verdict, servers_, now_);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->withheld, Withheld::rule_removed);
+}
+
+TEST_F(PolicyTest, WithoutRespectTheNextVerdictBlocksAgain) {
+  const Verdict verdict = verdict_from("192.0.2.1");
+  decide(verdict);
+  settings_.respect_removal_s = 0;
+  use(settings_);
+  policy_.rule_removed(verdict.source, now_);
+  EXPECT_EQ(ttl_ms(verdict), kHourMs);
+}
+
+TEST_F(PolicyTest, ARuleThatIsInForceOrLostDecidesUntilWhen) {
+  const Verdict verdict = verdict_from("192.0.2.1");
+  decide(verdict);
+  policy_.rule_removed(verdict.source, now_);
+  policy_.rule_ends(verdict.source, now_.wall_ms + 2 * kHourMs);
+  pass_ms(kHourMs);
+  EXPECT_EQ(ttl_ms(verdict), 0);
+  policy_.rule_ends(verdict.source, 0);
+  EXPECT_GT(ttl_ms(verdict), 0);
+}
+
 TEST_F(PolicyTest, ForgeableEvidenceBlocksShortlyHoweverOftenItComes) {
   const Verdict verdict = verdict_from("192.0.2.1", 0.95, Evidence::forgeable);
   for (int i = 0; i < 4; ++i) {

@@ -59,6 +59,7 @@ TEST(FloodTest, MemoryStaysWithinTheStatedBoundHoweverLongItLasts) {
   const std::size_t later = allocated_bytes() - before;
   EXPECT_EQ(tracker.flows_open(), options.flows_max);
   EXPECT_EQ(tracker.windows().hosts(), 2 * options.windows.hosts_max);
+  EXPECT_EQ(tracker.windows().pairs().size(), options.windows.pairs_max);
   EXPECT_LT(later, Tracker::bytes_max(options));
   EXPECT_LT(static_cast<double>(later), 1.05 * static_cast<double>(filled));
 }
@@ -68,6 +69,7 @@ TEST(FloodTest, EveryPacketIsInARecordOrInTheTableAtAnyTime) {
   options.flows_max = 1'000;
   options.windows.hosts_max = 500;
   options.windows.sketches_max = 8;
+  options.windows.pairs_max = 700;
   Counts counts;
   Tracker tracker(options, [&](const FlowRecord& record) {
     ++counts.records;
@@ -82,10 +84,13 @@ TEST(FloodTest, EveryPacketIsInARecordOrInTheTableAtAnyTime) {
     ASSERT_GE(tracker.packets(), counts.packets + tracker.flows_open());
     ASSERT_EQ(tracker.flows_begun(), counts.records + tracker.flows_open());
     ASSERT_LE(tracker.windows().hosts(), 2 * options.windows.hosts_max);
+    ASSERT_LE(tracker.windows().pairs().size(), options.windows.pairs_max);
     ASSERT_LE(tracker.windows().sketches().in_use, options.windows.sketches_max);
   }
   EXPECT_GT(tracker.records(CloseReason::evicted), 90'000u);
   EXPECT_GT(tracker.windows().hosts_evicted(), 0u);
+  EXPECT_EQ(tracker.windows().pairs().size(), options.windows.pairs_max);
+  EXPECT_GT(tracker.windows().pairs().evicted(), 90'000u);
   EXPECT_GT(tracker.windows().sketches().values_refused, 0u);
   tracker.finish();
   EXPECT_EQ(counts.packets, tracker.packets());

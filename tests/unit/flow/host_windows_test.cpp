@@ -19,22 +19,35 @@ Address host(std::uint32_t number) {
   return address;
 }
 
+PairKey pair(std::uint32_t source, std::uint32_t destination, std::uint16_t port = 80) {
+  PairKey key;
+  key.source = host(source).bytes;
+  key.destination = host(destination).bytes;
+  key.port = port;
+  key.protocol = MLG_PROTOCOL_TCP;
+  return key;
+}
+
+HostWindows::Handles begin(HostWindows& windows, const PairKey& key, std::uint32_t second) {
+  return windows.add_flow(key, second * kNsPerSecond, second);
+}
+
 TEST(HostWindowsTest, CountsFlowsPortsAndHostsOfTheLastTenSeconds) {
   HostWindows windows({});
   for (std::uint32_t i = 0; i < 30; ++i) {
-    windows.add_flow(host(1), host(100 + i % 5), static_cast<std::uint16_t>(i), kSecond + i);
+    begin(windows, pair(1, 100 + i % 5, static_cast<std::uint16_t>(i)), kSecond + i);
   }
-  const FlowWindows now = windows.look(host(1), host(100), kSecond + 29);
+  const FlowWindows now = windows.look(pair(1, 100), kSecond + 29);
   EXPECT_EQ(now.source.flows, 10);
   EXPECT_EQ(now.source.ports, 10);
   EXPECT_EQ(now.source.hosts, 5);
   EXPECT_EQ(now.destination.flows, 2);
   EXPECT_EQ(now.destination.hosts, 1);
   EXPECT_EQ(now.source.half_open_ratio, 1);
-  const FlowWindows later = windows.look(host(1), host(100), kSecond + 39);
+  const FlowWindows later = windows.look(pair(1, 100), kSecond + 39);
   EXPECT_EQ(later.source.flows, 0);
   EXPECT_TRUE(std::isnan(later.source.half_open_ratio));
-  const FlowWindows unknown = windows.look(host(7), host(8), kSecond);
+  const FlowWindows unknown = windows.look(pair(7, 8), kSecond);
   EXPECT_EQ(unknown.source.flows, 0);
   EXPECT_TRUE(std::isnan(unknown.destination.half_open_ratio));
 }
@@ -60,14 +73,32 @@ TEST(HostWindowsTest, AFlowIsSeenAsThingsStoodBeforeIt) {
   EXPECT_DOUBLE_EQ(last.bytes_per_s, 20);
 }
 
+// As `ping` does: each run has an identifier of its own.
+TEST(HostWindowsTest, PingsOfManyHostsAreManyHostsAndNotManyPorts) {
+  for (const int protocol : {MLG_PROTOCOL_ICMP, MLG_PROTOCOL_ICMPV6}) {
+    Recorder recorder;
+    for (std::uint16_t i = 0; i < 40; ++i) {
+      const auto identifier = static_cast<std::uint16_t>(1'000 + i);
+      mlg_packet ping = udp({1, 100u + i, identifier, identifier});
+      ping.protocol = static_cast<std::uint8_t>(protocol);
+      recorder.add(ping, i * 10 * kMs);
+    }
+    recorder.tracker.finish();
+    ASSERT_EQ(recorder.records.size(), 40u);
+    const HostWindow& last = recorder.records[39].windows.source;
+    EXPECT_EQ(last.hosts, 39);
+    EXPECT_EQ(last.ports, 1);
+  }
+}
+
 TEST(HostWindowsTest, AHostIsJudgedByItsOwnNormalAfterAMinute) {
   HostWindows windows({});
   std::uint32_t second = kSecond;
   for (; second < kSecond + 600; ++second) {
     for (int i = 0; i < 4; ++i) {
-      windows.add_packets(windows.add_flow(host(1), host(2), 80, second), 1, 100, second);
+      windows.add_packets(begin(windows, pair(1, 2), second), 1, 100, second);
     }
-    const HostWindow now = windows.look(host(1), host(2), second).source;
+    const HostWindow now = windows.look(pair(1, 2), second).source;
     if (second < kSecond + kNormalSecondsMin) {
       EXPECT_TRUE(std::isnan(now.flows_vs_normal));
     } else {
@@ -75,8 +106,8 @@ TEST(HostWindowsTest, AHostIsJudgedByItsOwnNormalAfterAMinute) {
       EXPECT_NEAR(now.packets_vs_normal, 1, 1e-9);
     }
   }
-  for (int i = 0; i < 400; ++i) windows.add_flow(host(1), host(2), 80, second);
-  const HostWindow burst = windows.look(host(1), host(2), second).source;
+  for (int i = 0; i < 400; ++i) begin(windows, pair(1, 2), second);
+  const HostWindow burst = windows.look(pair(1, 2), second).source;
   EXPECT_GT(burst.flows_vs_normal, 7);
   EXPECT_LT(burst.packets_vs_normal, 1);
 }

@@ -176,6 +176,11 @@ std::vector<Lie> lies_about_the_whole() {
       {"windows.packets_per_s", [](FlowRecord& r) { r.windows.source.packets_per_s = -0.5; }},
       {"windows.bytes_per_s", [](FlowRecord& r) { r.windows.source.bytes_per_s = 1e19; }},
       {"windows.flows_vs_normal", [](FlowRecord& r) { r.windows.source.flows_vs_normal = -1; }},
+      {"pair windows.flows", [](FlowRecord& r) { r.windows.pair.flows = -1; }},
+      {"windows.flows_lately", [](FlowRecord& r) { r.windows.pair.flows_lately = kNotFinite; }},
+      {"pair windows.half_open_ratio", [](FlowRecord& r) { r.windows.pair.half_open_ratio = 1.5; }},
+      {"windows.gap_mean_s", [](FlowRecord& r) { r.windows.pair.gap_mean_s = -1; }},
+      {"windows.gap_variation", [](FlowRecord& r) { r.windows.pair.gap_variation = 1e19; }},
       {"windows.packets_vs_normal",
        [](FlowRecord& r) { r.windows.destination.packets_vs_normal = kNotFinite; }},
   };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "plain_hosts.h"
+#include "plain_pairs.h"
 
 namespace mlguard::plain {
 namespace {
@@ -35,6 +36,9 @@ struct Flow {
   std::uint64_t closing_since_ns = 0;
   std::shared_ptr<Host> source;
   std::shared_ptr<Host> destination;
+  std::shared_ptr<BegunFlow> of_pair;
+  PairName pair_name;
+  PairLook pair;
   Window source_window;
   Window destination_window;
 
@@ -52,6 +56,11 @@ struct Flow {
 
 Key key_of(const Packet& packet) {
   return {std::min(packet.from, packet.to), std::max(packet.from, packet.to), packet.protocol};
+}
+
+// An ICMP identifier is none.
+unsigned port_asked_for(const Packet& packet) {
+  return packet.protocol == 1 || packet.protocol == 58 ? 0 : packet.to.port;
 }
 
 Endpoint other_end(const Flow& flow, const Endpoint& end) {
@@ -217,6 +226,14 @@ void add_windows(const Window& source, const Window& destination, Features& feat
   features["dst_packets_vs_normal"] = {Kind::derived, destination.packets_vs_normal};
 }
 
+void add_pair(const PairLook& pair, Features& features) {
+  features["pair_flows"] = {Kind::exact, pair.flows};
+  features["pair_flows_lately"] = {Kind::faded, pair.flows_lately};
+  features["pair_half_open"] = {Kind::faded, pair.half_open_share};
+  features["pair_gap_mean"] = {Kind::faded, pair.gap_mean_s};
+  features["pair_gap_variation"] = {Kind::faded, pair.gap_variation};
+}
+
 class Reader {
  public:
   Flows read(const Capture& capture) {
@@ -260,11 +277,15 @@ class Reader {
     flow.first_receiver = packet.to;
     flow.begun_second = second();
     flow.part_began_ns = now_ns_;
+    flow.pair_name = {packet.from.address, packet.to.address, port_asked_for(packet),
+                      packet.protocol};
     look(flow);
     const Address& from = packet.from.address;
     const Address& to = packet.to.address;
-    flow.source = sources_.begin_flow(from, to, packet.to.port, second());
-    flow.destination = destinations_.begin_flow(to, from, packet.to.port, second());
+    const unsigned port = port_asked_for(packet);
+    flow.source = sources_.begin_flow(from, to, port, second());
+    flow.destination = destinations_.begin_flow(to, from, port, second());
+    flow.of_pair = pairs_.begin_flow(flow.pair_name, now_ns_);
     ++flows_.begun;
     return flow;
   }
@@ -272,6 +293,7 @@ class Reader {
   void look(Flow& flow) {
     flow.source_window = sources_.look(flow.first_sender.address, second());
     flow.destination_window = destinations_.look(flow.first_receiver.address, second());
+    flow.pair = pairs_.look(flow.pair_name, second());
   }
 
   void begin_next_part(Flow& flow) {
@@ -312,6 +334,7 @@ class Reader {
     if (packet.is_tcp() && forward.acks <= forward.rsts) return;
     if (initiator == other_end(flow, initiator)) return;
     flow.opened = true;
+    flow.of_pair->opened = true;
     flow.source->seconds[flow.begun_second].opened += 1;
     flow.destination->seconds[flow.begun_second].opened += 1;
   }
@@ -353,6 +376,7 @@ class Reader {
     add_sizes_and_rates(part, record.features);
     add_tcp(part, record.features);
     add_windows(flow.source_window, flow.destination_window, record.features);
+    add_pair(flow.pair, record.features);
     flows_.records.push_back(std::move(record));
   }
 
@@ -360,6 +384,7 @@ class Reader {
   std::map<Key, Flow> open_;
   Role sources_;
   Role destinations_;
+  Pairs pairs_;
   Flows flows_;
 };
 

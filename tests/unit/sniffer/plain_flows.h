@@ -18,6 +18,7 @@ namespace mlguard::plain {
 enum class Kind {
   exact,      // a count
   derived,    // rounded on its way
+  faded,      // of weights that the program multiplies one after the other
   estimated,  // a count that the program may estimate
 };
 

@@ -26,6 +26,8 @@ using sniffer::end_to_end_captures;
 using sniffer::given_captures;
 
 constexpr double kDerivedError = 1e-9;
+// Of what may be a difference of two numbers that are nearly equal.
+constexpr double kFadedError = 1e-6;
 // Four standard errors of the sketch (components/flow/sliding_sketch.h).
 constexpr double kEstimateError = 4 * 0.023;
 constexpr std::size_t kDifferencesTold = 5;
@@ -82,6 +84,7 @@ bool agrees(const std::string& cell, const Feature& feature) {
   switch (feature.kind) {
     case Kind::exact: return error == 0;
     case Kind::derived: return error <= kDerivedError * std::abs(feature.value);
+    case Kind::faded: return error <= kFadedError * std::max(1.0, std::abs(feature.value));
     case Kind::estimated: return error <= kEstimateError * feature.value;
   }
   return false;

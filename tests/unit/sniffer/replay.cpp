@@ -17,8 +17,11 @@ constexpr double kTimeTolerance = 0.05;  // s: durations, gaps
 constexpr double kRateTolerance = 0.1;   // of rates over a flow of kRateSecondsMin or more
 constexpr double kRateSecondsMin = 0.5;
 constexpr double kWindowTolerance = 0.02;  // of what hosts did in ten seconds
-constexpr double kRoundTolerance = 0.15;   // of packet rates over ten seconds
-constexpr double kExactMost = 64;          // distinct values; estimated beyond
+constexpr double kVariationTolerance = 0.05;
+constexpr double kFewFlows = 2;           // that begin within the same microseconds
+constexpr double kOpenedAtOnce = 6;       // flows of one pair whose handshakes one round sees whole
+constexpr double kRoundTolerance = 0.15;  // of packet rates over ten seconds
+constexpr double kExactMost = 64;         // distinct values; estimated beyond
 constexpr double kSketchTolerance = 0.15;  // two estimates with seeds of their own
 constexpr std::size_t kFlipsTold = 40;
 constexpr double kWindowFlips = 0.02;  // share of records whose second begins between the two
@@ -33,10 +36,12 @@ bool is_over_the_flow(const std::string& column) {
   return column == "packet_rate" || column == "byte_rate";
 }
 bool is_time(const std::string& column) {
-  return column == "duration" || column.find("_gap_") != std::string::npos;
+  return column == "duration" || column.rfind("fwd_gap_", 0) == 0 ||
+         column.rfind("rev_gap_", 0) == 0;
 }
 bool is_of_the_windows(const std::string& column) {
-  return column.rfind("src_", 0) == 0 || column.rfind("dst_", 0) == 0;
+  return column.rfind("src_", 0) == 0 || column.rfind("dst_", 0) == 0 ||
+         column.rfind("pair_", 0) == 0;
 }
 
 // `round_rate`: bytes a second over ten seconds, of one round more or less.
@@ -47,7 +52,10 @@ bool near_in_window(double have, double want, const std::string& column, double 
   // A flow or two that begin within the same microseconds; rates see a round more or less: what
   // one host sends in 100 ms, over ten seconds.
   if (column == "src_packet_rate") return std::abs(have - want) <= kRoundTolerance * want + 10;
-  const double few = column.find("byte") != std::string::npos ? 3'000 + round_rate : 2;
+  if (column == "pair_gap_mean") return std::abs(have - want) <= kTimeTolerance;
+  if (column == "pair_gap_variation") return std::abs(have - want) <= kVariationTolerance;
+  if (column == "pair_half_open") return std::abs(have - want) <= kOpenedAtOnce;
+  const double few = column.find("byte") != std::string::npos ? 3'000 + round_rate : kFewFlows;
   return std::abs(have - want) <= kWindowTolerance * std::abs(want) + few;
 }
 
@@ -67,8 +75,11 @@ struct Comparison {
       const std::string& want = dumped.cell(dumped_row, column);
       const std::string difference = column + " " + have + " for " + want + "\n";
       if (is_of_the_windows(column)) {
-        if (near_in_window(live.number(live_row, column), dumped.number(dumped_row, column), column,
-                           round_rate)) {
+        // Of flows: a live flow is opened as soon as its round is seen.
+        const bool is_share = column == "pair_half_open";
+        const double of = is_share ? dumped.number(dumped_row, "pair_flows_lately") : 1;
+        if (near_in_window(of * live.number(live_row, column),
+                           of * dumped.number(dumped_row, column), column, round_rate)) {
           continue;
         }
         flipped = true;
