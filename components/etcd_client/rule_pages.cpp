@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "replies.h"
 #include "wire/messages.h"
@@ -82,23 +83,47 @@ std::string next_id_in(const std::string& body) {
   return body.substr(at, body.find('"', at) - at);
 }
 
-using Reading = std::future<base::Result<base::RuleSet>>;
+std::uint64_t digest_of(const std::vector<base::Rule>& rules) {
+  std::uint64_t digest = 0;
+  for (const base::Rule& rule : rules) digest ^= base::rule_digest(rule);
+  return digest;
+}
+
+struct ReadPage {
+  base::RuleSet set;
+  std::uint64_t digest = 0;  // of its rules
+};
+using Reading = std::future<base::Result<ReadPage>>;
 
 // A page is read while the next one is on its way: with many rules each takes as long as the other.
 Reading begin_reading(std::string body) {
-  return std::async(std::launch::async | std::launch::deferred,
-                    [text = std::move(body)] { return wire::decode_rule_set(text); });
+  auto read = [text = std::move(body)]() -> base::Result<ReadPage> {
+    auto set = wire::decode_rule_set(text);
+    if (!set.ok()) return std::move(set).error();
+    ReadPage page;
+    page.digest = digest_of(set->rules);
+    page.set = std::move(*set);
+    return page;
+  };
+  return std::async(std::launch::async | std::launch::deferred, std::move(read));
 }
 
-// Adds a page to `set`; `lowest` is the lowest revision that any page saw.
+// What was learned of the pages so far.
+struct Pages {
+  std::uint64_t lowest = 0;  // The lowest revision that any page saw.
+  std::uint64_t digest = 0;  // Of all their rules.
+};
+
 base::Status add_page(Reading reading, const std::string& next_id, base::RuleSet& set,
-                      std::uint64_t& lowest) {
-  auto page = reading.get();
-  if (!page.ok()) return std::move(page).error();
+                      Pages& pages) {
+  auto read = reading.get();
+  if (!read.ok()) return std::move(read).error();
+  base::RuleSet* const page = &read->set;
   const bool follows = page->full && page->next_id != set.next_id && page->next_id == next_id &&
                        set.rules.size() + page->rules.size() <= kRulesMax;
   if (!follows) return bad_pages();
-  lowest = std::min(lowest, page->revision);
+  pages.lowest = std::min(pages.lowest, page->revision);
+  pages.digest ^= read->digest;
   set.revision = std::max(set.revision, page->revision);
   set.rules.insert(set.rules.end(), std::make_move_iterator(page->rules.begin()),
                    std::make_move_iterator(page->rules.end()));
@@ -107,40 +132,39 @@ base::Status add_page(Reading reading, const std::string& next_id, base::RuleSet
   return {};
 }
 
-// Reads the pages after the first into `set`; the lowest revision that any page saw.
-base::Result<std::uint64_t> read_on(const Source& source, base::RuleSet& set) {
-  std::uint64_t lowest = set.revision;
+// Reads the pages after the first into `set`.
+base::Result<Pages> read_on(const Source& source, base::RuleSet& set) {
+  Pages pages = {set.revision, digest_of(set.rules)};
   Reading reading;
   std::string reading_next;  // What follows the page that is being read.
   std::string next = set.next_id;
-  std::size_t pages = 0;
+  std::size_t count = 0;
   while (!next.empty()) {
     auto body = source.text("after=0&after_id=" + next);
     if (!body.ok()) return body.error();
-    if (++pages > kPagesMax) return bad_pages();
+    if (++count > kPagesMax) return bad_pages();
     if (reading.valid()) {
-      const base::Status added = add_page(std::move(reading), reading_next, set, lowest);
+      const base::Status added = add_page(std::move(reading), reading_next, set, pages);
       if (!added.ok()) return added.error();
     }
     reading_next = next = next_id_in(*body);
     reading = begin_reading(std::move(*body));
   }
-  if (!reading.valid()) return lowest;
-  const base::Status added = add_page(std::move(reading), reading_next, set, lowest);
+  if (!reading.valid()) return pages;
+  const base::Status added = add_page(std::move(reading), reading_next, set, pages);
   if (!added.ok()) return added.error();
-  return lowest;
+  return pages;
 }
 
 // True when `set` is whole now; false when it must be read anew.
 base::Result<bool> join(const Source& source, base::RuleSet& set) {
-  const auto lowest = read_on(source, set);
-  if (!lowest.ok()) return lowest.error();
-  if (*lowest != set.revision) {
-    auto difference = source.page("after=" + std::to_string(*lowest));
-    if (!difference.ok()) return std::move(difference).error();
-    if (difference->full) return false;
-    apply_difference(set, std::move(*difference));
-  }
+  const auto pages = read_on(source, set);
+  if (!pages.ok()) return pages.error();
+  if (pages->lowest == set.revision) return base::format_digest(pages->digest) == set.digest;
+  auto difference = source.page("after=" + std::to_string(pages->lowest));
+  if (!difference.ok()) return std::move(difference).error();
+  if (difference->full) return false;
+  apply_difference(set, std::move(*difference));
   return base::rule_set_digest(set.rules) == set.digest;
 }
 
