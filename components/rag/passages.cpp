@@ -14,7 +14,7 @@ namespace {
 using base::Result;
 using base::Status;
 
-constexpr std::size_t kHitsMax = 12;
+constexpr std::size_t kHitsMax = 40;
 constexpr std::size_t kSentencesSaid = 4;
 constexpr std::size_t kSentencesOfOne = 2;
 constexpr std::size_t kPassagesCited = 5;
@@ -106,13 +106,47 @@ bool is_for_builders(const Record& record) {
          (record.path == "docs/testing.md" || record.path == "docs/model-card.md");
 }
 
+// The index ranks by all words alike. What is asked in the very words of a heading is answered
+// below it, and a word itself is worth more than one that means about the same.
+double closeness(const Record& record, const std::vector<Group>& groups) {
+  constexpr double kTitleWord = 1.6;
+  constexpr double kTitleSynonym = 0.5;
+  constexpr double kWord = 1.0;
+  constexpr double kSynonym = 0.4;
+  // The last part of a title is the section's own.
+  const std::size_t colon = record.title.rfind(": ");
+  const std::set<std::string> title =
+      stems_in(colon == std::string::npos ? record.title : record.title.substr(colon + 2));
+  const std::set<std::string> page = stems_in(record.title + " " + record.path);
+  const std::set<std::string> text = stems_in(record.text);
+  const auto any_of = [](const Group& group, const std::set<std::string>& stems) {
+    return std::any_of(group.stems.begin(), group.stems.end(),
+                       [&](const std::string& each) { return stems.contains(each); });
+  };
+  double sum = 0;
+  for (const Group& group : groups) {
+    const std::string word = stem(group.word);
+    sum += title.contains(word) ? kTitleWord : any_of(group, title) ? kTitleSynonym : 0;
+    const bool here = text.contains(word) || page.contains(word);
+    sum += here ? kWord : any_of(group, text) ? kSynonym : 0;
+  }
+  return sum;
+}
+
 Result<std::vector<Hit>> hits_of(const Asked& asked, const std::vector<Group>& groups) {
   std::vector<Table> tables;
   if (asks_documentation(asked.slots)) tables = {Table::doc};
   auto hits = search(asked, groups, std::move(tables));
   if (!hits.ok()) return hits;
-  std::stable_partition(hits->begin(), hits->end(),
-                        [](const Hit& hit) { return !is_for_builders(hit.record); });
+  constexpr double kPlaceShare = 0.06;
+  constexpr double kForBuildersShare = 0.5;
+  for (std::size_t i = 0; i < hits->size(); ++i) {
+    Hit& hit = (*hits)[i];
+    hit.rank = closeness(hit.record, groups) - kPlaceShare * static_cast<double>(i);
+    if (is_for_builders(hit.record)) hit.rank *= kForBuildersShare;
+  }
+  std::stable_sort(hits->begin(), hits->end(),
+                   [](const Hit& a, const Hit& b) { return a.rank > b.rank; });
   return hits;
 }
 
