@@ -48,7 +48,10 @@ Judge::Judge(const FastRuleLimits& limits, PolicySettings settings, std::uint64_
 
 void Judge::add_inputs(const flow::FlowRecord& record) {
   const InputRow all = inputs_of(record);
-  for (const std::size_t place : model_->model.input_places()) inputs_.push_back(all[place]);
+  const std::vector<std::size_t>& places = model_->model.input_places();
+  const std::size_t begin = inputs_.size();
+  inputs_.resize(begin + places.size());
+  for (std::size_t i = 0; i < places.size(); ++i) inputs_[begin + i] = all[places[i]];
 }
 
 void Judge::judge_rows() {

@@ -1,5 +1,7 @@
 #include "pipeline/flow_batch.h"
 
+#include <google/protobuf/arena.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -205,7 +207,9 @@ base::Result<FlowBatch> decode_batch(std::string_view bytes) {
                        "a batch's bytes are " + std::to_string(bytes.size()) + ", at most " +
                            std::to_string(kBatchBytesMax) + " are allowed"};
   }
-  proto::Batch in;
+  // One piece of memory for all messages of the batch, instead of one for each.
+  google::protobuf::Arena arena;
+  proto::Batch& in = *google::protobuf::Arena::CreateMessage<proto::Batch>(&arena);
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return invalid_batch("bytes are not the protobuf message Batch");
   }
