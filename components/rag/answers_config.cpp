@@ -71,12 +71,13 @@ const Record* set_to(const std::vector<Record>& history, const Words& words) {
   const std::string& wanted = words.at(to + 1);
   if (to >= words.size() || wanted.empty()) return nullptr;
   const Record* before = nullptr;
+  const Record* last = nullptr;
   for (const Record& one : history) {
     const bool changed = before == nullptr || before->value != one.value;
-    if (changed && (one.value == wanted || one.value == "\"" + wanted + "\"")) return &one;
+    if (changed && (one.value == wanted || one.value == "\"" + wanted + "\"")) last = &one;
     before = &one;
   }
-  return nullptr;
+  return last;
 }
 
 const Record* before(const std::vector<Record>& history, const Record& set) {

@@ -18,9 +18,10 @@ enum class Which { live, made, ended };
 struct RuleSelection {
   Filter filter;
   Which which = Which::live;
-  bool soon = false;   // those that end first
-  std::string action;  // "drop" or "allow"; empty: both
-  std::string said;    // "rules in force by alice"
+  bool soon = false;      // those that end first
+  bool for_good = false;  // those without an end
+  std::string action;     // "drop" or "allow"; empty: both
+  std::string said;       // "rules in force by alice"
 };
 
 RuleSelection rule_selection_of(const Asked& asked) {
@@ -33,9 +34,15 @@ RuleSelection rule_selection_of(const Asked& asked) {
   filter.address = slots.address;
   if (slots.address.empty()) filter.key = slots.rule_id;
   filter.actor = !slots.actor.empty() ? slots.actor : slots.component();
-  selection.soon = words.any({"expire", "expires", "expiring", "ending", "soon", "next", "end"});
-  if (words.any(
-          {"allow", "allowed", "allowlist", "allowlisted", "whitelist", "whitelisted", "never"})) {
+  selection.for_good =
+      words.any({"permanent", "permanently", "forever", "endless"}) ||
+      words.any_phrase({"never expire", "never end", "never expires", "never ends", "without end",
+                        "without expiry", "for good", "do not expire", "does not expire"});
+  selection.soon = !selection.for_good &&
+                   words.any({"expire", "expires", "expiring", "ending", "soon", "next", "end"});
+  const bool never_blocked = words.has("never") && !selection.for_good;
+  if (never_blocked ||
+      words.any({"allow", "allowed", "allowlist", "allowlisted", "whitelist", "whitelisted"})) {
     selection.action = "allow";
   } else if (words.any({"block", "blocked", "blocks", "blocking", "banned", "blocklist", "drop"})) {
     selection.action = "drop";
@@ -53,6 +60,7 @@ RuleSelection rule_selection_of(const Asked& asked) {
                            : selection.action == "drop" ? "block rules"
                                                         : "rules";
   selection.said = kind;
+  if (selection.for_good) selection.said += " without an end";
   if (!filter.address.empty()) selection.said += " for " + filter.address;
   if (!filter.actor.empty()) selection.said += " by " + filter.actor;
   if (selection.which == Which::live) selection.said += " in force";
@@ -73,6 +81,9 @@ Result<std::vector<Record>> select(const Asked& asked, const RuleSelection& sele
   auto found = asked.index.find(selection.filter);
   if (!found.ok()) return found;
   std::erase_if(*found, [&](const Record& rule) { return !fits(asked, selection, rule); });
+  if (selection.for_good) {
+    std::erase_if(*found, [](const Record& rule) { return rule.ends_at_ms != 0; });
+  }
   if (selection.soon) {
     std::erase_if(*found, [](const Record& rule) { return rule.ends_at_ms == 0; });
     std::stable_sort(found->begin(), found->end(),

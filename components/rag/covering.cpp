@@ -124,8 +124,14 @@ Result<Covering> covering(const Asked& asked) {
     if (!covers) continue;
     (is_live(rule, asked.now_ms()) ? covering.live : covering.ended).push_back(std::move(rule));
   }
-  std::stable_partition(covering.live.begin(), covering.live.end(),
-                        [](const Record& rule) { return rule.value == "allow"; });
+  // What covers the whole decides before what covers a part of it; there, allow wins.
+  const auto comes_first = [&](const Record& rule) {
+    const bool whole = !is_network || network_holds(rule.address, asked.slots.address);
+    return (whole ? 0 : 2) + (rule.value == "allow" ? 0 : 1);
+  };
+  std::stable_sort(
+      covering.live.begin(), covering.live.end(),
+      [&](const Record& a, const Record& b) { return comes_first(a) < comes_first(b); });
   std::stable_sort(covering.ended.begin(), covering.ended.end(),
                    [](const Record& a, const Record& b) { return a.ends_at_ms > b.ends_at_ms; });
   auto lists = allowlists_of(asked);

@@ -11,7 +11,8 @@ namespace {
 using Found = std::optional<Intent>;
 
 bool asks_count(const Words& words) {
-  return words.any_phrase({"how many", "number of", "count of", "total of"}) ||
+  return words.any_phrase({"how many", "number of", "count of", "total of", "how often did",
+                           "how often was", "how often were", "how often has"}) ||
          words.starts_with({"count"});
 }
 bool says_block(const Words& words) {
@@ -19,7 +20,9 @@ bool says_block(const Words& words) {
                     "drops", "dropped", "dropping", "blacklisted", "denied", "deny"});
 }
 bool says_unblock(const Words& words) {
-  return words.any({"unblock", "unblocked", "unban", "unbanned"});
+  const bool taken =
+      words.any({"took", "taken", "take", "lifted", "lift"}) && words.any({"block", "ban", "rule"});
+  return taken || words.any({"unblock", "unblocked", "unban", "unbanned"});
 }
 bool says_allow(const Words& words) {
   return words.any({"allow", "allowed", "allowlisted", "allowlist", "whitelist", "whitelisted",
@@ -27,13 +30,18 @@ bool says_allow(const Words& words) {
 }
 bool says_rule(const Words& words) { return words.any({"rule", "rules"}); }
 bool says_attack(const Words& words) {
+  if (words.any_phrase({"hit us", "hits us", "hitting us", "came at us", "went after us"})) {
+    return true;
+  }
   return words.any({"detection", "detections", "detected", "attack", "attacks", "attacked",
                     "attacking", "alert", "alerts", "threat", "threats", "intrusion", "intrusions",
                     "incident", "incidents", "alarm", "alarms", "hits", "attempts"});
 }
 bool says_change(const Words& words) {
-  return words.any({"change", "changes", "changed", "modified", "edited", "altered", "touched",
-                    "updated", "raised", "lowered", "tweaked"});
+  return words.any({"change",  "changes",  "changed",   "changing", "raise",     "raising",
+                    "lower",   "lowering", "increased", "increase", "decreased", "decrease",
+                    "reduced", "bumped",   "modified",  "edited",   "altered",   "touched",
+                    "updated", "raised",   "lowered",   "tweaked"});
 }
 bool says_end(const Words& words) {
   return words.any({"end", "ends", "expire", "expires", "expiring", "until", "till", "over",
@@ -134,11 +142,11 @@ Found about_cluster(const Slots& slots) {
   const Words& words = slots.words;
   const bool asks_docs = words.any({"work", "works"});
   if (asks_docs) return {};
-  const bool acts =
-      says_change(words) || says_who(words) || says_when(words) ||
-      words.any({"created", "made",    "joined",   "added", "removed", "revoked",  "new",
-                 "elected", "current", "list",     "show",  "which",   "any",      "many",
-                 "left",    "last",    "enrolled", "used",  "rotated", "announced"});
+  const bool acts = says_change(words) || says_who(words) || says_when(words) ||
+                    words.any({"created", "create", "creates",  "issued",  "issue",   "made",
+                               "joined",  "added",  "removed",  "revoked", "new",     "elected",
+                               "current", "list",   "show",     "which",   "any",     "many",
+                               "left",    "last",   "enrolled", "used",    "rotated", "announced"});
   const bool cluster =
       words.any({"leader", "leaders", "election", "elections", "member", "members", "node", "nodes",
                  "token", "tokens", "keys", "enrolled", "enrolments", "enrolment", "enroled",
@@ -204,8 +212,8 @@ Found about_changes(const Slots& slots) {
   const bool happened = words.any({"happened", "happening", "news", "new"}) ||
                         words.any_phrase({"going on", "went on", "any changes"});
   if (missed) return Intent::changes_since;
-  const bool came_or_went =
-      words.any({"removed", "registered", "deleted", "unregistered", "added"});
+  const bool came_or_went = words.any({"removed", "registered", "deleted", "unregistered", "added",
+                                       "threw", "kicked", "remove", "delete"});
   if (slots.component_said && came_or_went && !says_config(words)) return Intent::timeline;
   if (says_change(words) || words.has("changelog")) {
     const bool one_config = !slots.components.empty() && !slots.time;
@@ -227,12 +235,12 @@ Found about_health(const Slots& slots) {
                  "offline",   "online",  "degraded",   "wrong",   "unhealthy", "crashed",
                  "reachable", "beating", "responding", "ill",     "sick",      "problem",
                  "problems",  "trouble", "doing",      "missing", "silent",    "issue",
-                 "issues"}) ||
+                 "issues",    "gone",    "lost",       "silent"}) ||
       words.any({"up", "down"}) ||
       words.any_phrase({"is there", "all good", "all green", "still up", "under control"});
   const bool facts = words.any({"version", "address", "heartbeat", "seen", "uptime", "running",
                                 "registered", "host", "beat", "installed", "counters"}) ||
-                     words.any_phrase({"last heard", "heard from"});
+                     words.any_phrase({"last heard", "heard from", "hear from"});
   const bool bad = words.any({"unhealthy", "dead", "late", "stale", "broken", "offline", "degraded",
                               "wrong", "problem", "problems", "sick", "trouble", "crashed",
                               "missing", "silent", "issues", "issue"}) ||
@@ -314,8 +322,9 @@ Found about_people(const Slots& slots) {
   }
   const bool acts = words.any(
       {"do", "done", "did", "doing", "actions", "activity", "changes", "change", "changed", "up"});
-  if (!slots.actor.empty() && acts && !words.any({"miss", "missed"}) && !says_who(words) &&
-      !slots.path_said) {
+  const bool counts_rules = asks_count(words) && (says_rule(words) || says_block(words));
+  if (!slots.actor.empty() && acts && !counts_rules && !words.any({"miss", "missed"}) &&
+      !says_who(words) && !slots.path_said) {
     return Intent::actor_actions;
   }
   return {};
@@ -379,14 +388,27 @@ bool asks_documentation(const Slots& slots) {
   const bool where = words.starts_with({"where do", "where does", "where is", "where are"});
   const bool kept = words.phrase("how long") && words.any({"kept", "stored", "keep", "remembered"});
   if ((where && !slots.component_said) || kept) return true;
+  const bool anywhere =
+      words.any_phrase({"how do i", "how can i", "how do we", "how can we", "how do the",
+                        "how does the", "what should i", "what do i do"});
+  const bool in_general =
+      words.starts_with({"does the", "do the", "do blocks", "do rules", "if", "when a", "when the",
+                         "does", "do"}) &&
+      words.any({"notice", "notices", "stay",    "survive", "survives", "look",    "remember",
+                 "lose",   "loses",   "recover", "keep",    "keeps",    "happens", "happen",
+                 "use",    "uses",    "store",   "stores",  "encrypt",  "crashes", "dies"});
+  if (anywhere || in_general) return true;
+  if (asks_count(words)) return false;
   const bool asks_how = words.starts_with({"how are", "how is", "how often"}) &&
                         words.size() >= 5 && !says_config(words) &&
                         !words.any({"things", "we", "doing", "everything", "going", "today"});
   if (asks_how) return true;
   if (words.any({"mean", "means", "meaning", "explain", "purpose"}) && !slots.path_said)
     return true;
-  return words.any_phrase({"mean by", "does it work", "what does"}) &&
-         words.any({"mean", "means", "do"}) && slots.actor.empty();
+  return words.any_phrase({"mean by", "does it work", "what does", "what do", "what can"}) &&
+         words.any({"mean", "means", "do", "never", "miss", "see", "need", "know", "keep", "send",
+                    "store", "protect", "read", "promise"}) &&
+         slots.actor.empty() && !slots.path_said;
 }
 
 Intent recognise(const Slots& slots) {

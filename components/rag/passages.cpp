@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <set>
 
 #include "rag/record_view.h"
@@ -29,6 +30,7 @@ struct Group {
   std::set<std::string> stems;
   bool domain = false;
   bool known = false;  // Stands somewhere in the index.
+  double weight = 1;   // Words that few sections have tell more.
 };
 
 std::vector<Group> groups_of(const Asked& asked) {
@@ -79,14 +81,25 @@ std::size_t matched(const std::vector<Group>& groups, const std::set<std::string
       }));
 }
 
-Result<bool> is_known(const Asked& asked, const Group& group) {
+// Whether a group stands anywhere, and how few sections of the documentation have it.
+Status look_up(const Asked& asked, Group& group) {
   SearchQuery query;
   query.groups = {group.words};
   query.filter.limit = 1;
   query.now_ms = asked.now_ms();
   const auto hits = asked.index.search(query);
   if (!hits.ok()) return hits.error();
-  return !hits->empty();
+  group.known = !hits->empty();
+  query.filter.tables = {Table::doc};
+  query.filter.limit = kSearchMax;
+  const auto sections = asked.index.search(query);
+  if (!sections.ok()) return sections.error();
+  // As inverse document frequency (Sparck Jones, 1972), of what a search can count.
+  constexpr double kCommonWeight = 0.6;
+  group.weight = kCommonWeight + std::log2(static_cast<double>(kSearchMax + 1) /
+                                           static_cast<double>(sections->size() + 1)) /
+                                     std::log2(static_cast<double>(kSearchMax + 1));
+  return {};
 }
 
 Result<std::vector<Hit>> search(const Asked& asked, const std::vector<Group>& groups,
@@ -96,7 +109,8 @@ Result<std::vector<Hit>> search(const Asked& asked, const std::vector<Group>& gr
   query.filter.tables = std::move(tables);
   query.filter.limit = kHitsMax;
   query.now_ms = asked.now_ms();
-  put_time(asked.slots, query.filter);
+  // Documentation has no time.
+  if (!asks_documentation(asked.slots)) put_time(asked.slots, query.filter);
   return asked.index.search(query);
 }
 
@@ -126,9 +140,12 @@ double closeness(const Record& record, const std::vector<Group>& groups) {
   double sum = 0;
   for (const Group& group : groups) {
     const std::string word = stem(group.word);
-    sum += title.contains(word) ? kTitleWord : any_of(group, title) ? kTitleSynonym : 0;
+    const double in_title = title.contains(word)   ? kTitleWord
+                            : any_of(group, title) ? kTitleSynonym
+                                                   : 0;
     const bool here = text.contains(word) || page.contains(word);
-    sum += here ? kWord : any_of(group, text) ? kSynonym : 0;
+    const double in_text = here ? kWord : any_of(group, text) ? kSynonym : 0;
+    sum += group.weight * (in_title + in_text);
   }
   return sum;
 }
@@ -161,8 +178,10 @@ bool is_drawn(std::string_view text) {
 bool ends_sentence(std::string_view text, std::size_t at) {
   if (text[at] == '\n') {
     const bool paragraph = at + 1 < text.size() && text[at + 1] == '\n';
-    const bool item = at + 1 < text.size() && (text[at + 1] == '-' || text[at + 1] == '|' ||
-                                               text[at + 1] == ' ' || text[at + 1] == '#');
+    // What is indented goes on with an item, unless it is one itself.
+    const std::size_t next = text.find_first_not_of(' ', at + 1);
+    const bool item = next != std::string_view::npos &&
+                      (text[next] == '-' || text[next] == '|' || text[next] == '#');
     return paragraph || item;
   }
   const bool stop = text[at] == '.' || text[at] == '?' || text[at] == '!';
@@ -285,9 +304,7 @@ Status answer_passages(const Asked& asked, Draft& draft) {
     return {};
   }
   for (Group& group : groups) {
-    const auto known = is_known(asked, group);
-    if (!known.ok()) return known.error();
-    group.known = *known;
+    if (Status found = look_up(asked, group); !found.ok()) return found;
     // A name as it stands in a configuration or a counter is of our world.
     const bool is_name = group.word.find('_') != std::string::npos;
     group.domain = group.domain || (group.known && is_name);

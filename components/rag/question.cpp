@@ -1,9 +1,11 @@
 #include "rag/question.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "rag/network_key.h"
 #include "rag/vocabulary.h"
@@ -137,6 +139,19 @@ bool looks_like_address(const std::string& word) {
          word.find_first_not_of("0123456789./:") == std::string::npos;
 }
 
+// A kind that the vocabulary does not have, as detectors reported it.
+std::string reported_kind(const Index& index, const Words& words) {
+  constexpr std::size_t kKindsMax = 64;
+  Filter filter;
+  filter.tables = {Table::detection};
+  const auto kinds = index.count_by(Column::kind, filter, kKindsMax);
+  if (!kinds.ok()) return {};
+  for (const Count& kind : *kinds) {
+    if (words.has(lower(kind.value))) return kind.value;
+  }
+  return {};
+}
+
 void read_places(const Index& index, Slots& slots) {
   const Words& words = slots.untimed;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -149,6 +164,7 @@ void read_places(const Index& index, Slots& slots) {
     std::size_t used = 0;
     if (slots.kind.empty()) slots.kind = attack_kind_at(words, i, used);
   }
+  if (slots.kind.empty()) slots.kind = reported_kind(index, words);
   slots.address_said = !slots.address.empty();
   slots.rule_said = !slots.rule_id.empty();
 }
@@ -175,11 +191,14 @@ void read_actor(const wire::Question& question, const std::vector<std::string>& 
       if (named && !is_component && (asks || !is_domain_word(word))) slots.actor = actor;
     }
   }
-  // A name that nobody knows: "what did bob do".
-  const std::size_t did = words.find("what did");
-  if (slots.actor.empty() && did < words.size() && words.at(did + 3) == "do" &&
-      !is_stop_word(words.at(did + 2)) && slots.components.empty() && !slots.address_said) {
-    slots.actor = words.at(did + 2);
+  // A name that nobody knows: "what did bob do", "what has bob done".
+  if (!slots.actor.empty() || !slots.components.empty() || slots.address_said) return;
+  constexpr std::array<std::pair<const char*, const char*>, 2> kAsked = {
+      {{"what did", "do"}, {"what has", "done"}}};
+  for (const auto& [begin, end] : kAsked) {
+    const std::size_t at = words.find(begin);
+    if (at >= words.size() || at + 3 >= words.size() || words.at(at + 3) != end) continue;
+    if (!is_stop_word(words.at(at + 2))) slots.actor = words.at(at + 2);
   }
 }
 
@@ -229,7 +248,13 @@ Result<Slots> read_question(const wire::Question& question, const Index& index) 
       names_in(index, Column::actor, {Table::audit, Table::config_version});
   Names known;
   for (const auto& list : {names, actors}) {
-    for (const std::string& name : list) known.insert(lower(name));
+    for (const std::string& name : list) {
+      known.insert(lower(name));
+      // "the branch firewall": the part behind the role is a name, too.
+      for (const char* role : {"sniffer-", "ml-detector-", "firewall-", "rag-"}) {
+        if (name.starts_with(role)) known.insert(lower(name.substr(std::string(role).size())));
+      }
+    }
   }
   slots.words = normalise(std::string_view(question.text).substr(0, 4 * wire::kQuestionCharsMax),
                           spelling(), known);

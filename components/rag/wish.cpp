@@ -118,6 +118,8 @@ std::optional<Wish> network_wish(const Slots& slots, std::size_t at) {
                              (words.at(at + 1) == "blocking" || words.at(at + 1) == "dropping");
   const bool removes = verb == "remove" || verb == "delete" || verb == "lift" || verb == "undo" ||
                        verb == "cancel" || verb == "drop";
+  const bool takes_away = (verb == "take" || verb == "throw" || verb == "pull") &&
+                          words.any({"away", "off", "out", "down"});
   const bool about_rule =
       words.any({"rule", "block", "ban", "allowlist", "whitelist", "blocklist"});
   const bool adds = verb == "add" || verb == "put" || verb == "create" || verb == "make";
@@ -130,7 +132,7 @@ std::optional<Wish> network_wish(const Slots& slots, std::size_t at) {
                : std::nullopt;
   }
   std::optional<WishKind> kind;
-  if (removes && about_rule) {
+  if ((removes || takes_away) && about_rule) {
     kind = WishKind::unblock;
   } else if (adds && words.any({"allowlist", "whitelist", "allow"})) {
     kind = WishKind::allow;
@@ -214,6 +216,9 @@ std::optional<Wish> read_wish(const Slots& slots) {
   const Words& words = slots.words;
   const std::size_t first = polite_words(words);
   if (first >= words.size() || is_one_of(words.at(first), kQuestionWords)) return std::nullopt;
+  const bool asks = words.any_phrase(
+      {"do we", "does it", "do you", "did we", "are we", "is it", "did you", "have we"});
+  if (asks) return std::nullopt;
   if (auto wish = wish_at(slots, first)) return wish;
   if (is_one_of(words.at(first), kRefusedVerbs)) {
     return plain_wish(WishKind::refused, slots, first);

@@ -69,6 +69,22 @@ std::uint64_t ip_bytes(const std::vector<unsigned char>& frame) {
   return version == 6 ? kIpv6HeaderBytes + number(4) : 0;
 }
 
+bool may_begin_a_flow(const std::vector<unsigned char>& frame) {
+  constexpr std::size_t kIpv6HeaderBytes = 40;
+  constexpr unsigned kTcp = 6;
+  constexpr std::size_t kFlagsAt = 13;
+  constexpr unsigned kSyn = 2;
+  constexpr unsigned kAck = 16;
+  if (frame.size() <= kEthernetBytes + kIpv6HeaderBytes) return true;
+  const unsigned char* ip = frame.data() + kEthernetBytes;
+  const bool is_ipv4 = ip[0] >> 4U == 4;
+  if ((is_ipv4 ? ip[9] : ip[6]) != kTcp) return true;
+  const std::size_t tcp = kEthernetBytes + (is_ipv4 ? (ip[0] & 15U) * 4U : kIpv6HeaderBytes);
+  if (frame.size() <= tcp + kFlagsAt) return true;
+  const unsigned flags = frame[tcp + kFlagsAt];
+  return (flags & kSyn) != 0 && (flags & kAck) == 0;
+}
+
 // The most that any stretch of kRoundS held.
 class BusiestRound {
  public:
@@ -103,14 +119,21 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
       capture.c_str(), PCAP_TSTAMP_PRECISION_NANO, problem));
   const std::unique_ptr<pcap_t, Closed> kind(
       pcap_open_dead_with_tstamp_precision(DLT_EN10MB, kSnapBytes, PCAP_TSTAMP_PRECISION_NANO));
-  if (!from) return {0, 0, 0, 0, problem};
+  if (!from) {
+    made.error = problem;
+    return made;
+  }
   const std::unique_ptr<pcap_dumper_t, Closed> to(pcap_dump_open(kind.get(), copy.c_str()));
-  if (!to) return {0, 0, 0, 0, pcap_geterr(kind.get())};
+  if (!to) {
+    made.error = pcap_geterr(kind.get());
+    return made;
+  }
   pcap_pkthdr* header = nullptr;
   const unsigned char* bytes = nullptr;
   timeval begin = {};
   timeval now = {};
-  BusiestRound busiest;
+  BusiestRound bytes_seen;
+  BusiestRound openings;
   while (pcap_next_ex(from.get(), &header, &bytes) == 1) {
     const std::vector<unsigned char> frame =
         as_frame(pcap_datalink(from.get()), bytes, header->caplen);
@@ -129,9 +152,11 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
     written.caplen = written.len = static_cast<bpf_u_int32>(frame.size());
     pcap_dump(reinterpret_cast<unsigned char*>(to.get()), &written, frame.data());
     ++made.packets;
-    busiest.add(seconds_of(now), ip_bytes(frame));
+    bytes_seen.add(seconds_of(now), ip_bytes(frame));
+    openings.add(seconds_of(now), may_begin_a_flow(frame) ? 1 : 0);
   }
-  made.round_bytes_most = busiest.most();
+  made.round_bytes_most = bytes_seen.most();
+  made.round_openings_most = openings.most();
   return made;
 }
 

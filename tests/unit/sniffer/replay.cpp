@@ -18,10 +18,9 @@ constexpr double kRateTolerance = 0.1;   // of rates over a flow of kRateSeconds
 constexpr double kRateSecondsMin = 0.5;
 constexpr double kWindowTolerance = 0.02;  // of what hosts did in ten seconds
 constexpr double kVariationTolerance = 0.05;
-constexpr double kFewFlows = 2;           // that begin within the same microseconds
-constexpr double kOpenedAtOnce = 6;       // flows of one pair whose handshakes one round sees whole
-constexpr double kRoundTolerance = 0.15;  // of packet rates over ten seconds
-constexpr double kExactMost = 64;         // distinct values; estimated beyond
+constexpr double kFewFlows = 2;            // that begin within the same microseconds
+constexpr double kRoundTolerance = 0.15;   // of packet rates over ten seconds
+constexpr double kExactMost = 64;          // distinct values; estimated beyond
 constexpr double kSketchTolerance = 0.15;  // two estimates with seeds of their own
 constexpr std::size_t kFlipsTold = 40;
 constexpr double kWindowFlips = 0.02;  // share of records whose second begins between the two
@@ -44,8 +43,8 @@ bool is_of_the_windows(const std::string& column) {
          column.rfind("pair_", 0) == 0;
 }
 
-// `round_rate`: bytes a second over ten seconds, of one round more or less.
-bool near_in_window(double have, double want, const std::string& column, double round_rate) {
+bool near_in_window(double have, double want, const std::string& column,
+                    const BusiestRounds& busiest) {
   if (std::isnan(have) || std::isnan(want)) return std::isnan(have) == std::isnan(want);
   const bool sketched = column == "dst_hosts" || column == "src_hosts" || column == "src_ports";
   if (sketched && want > kExactMost) return std::abs(have - want) <= kSketchTolerance * want;
@@ -54,7 +53,11 @@ bool near_in_window(double have, double want, const std::string& column, double 
   if (column == "src_packet_rate") return std::abs(have - want) <= kRoundTolerance * want + 10;
   if (column == "pair_gap_mean") return std::abs(have - want) <= kTimeTolerance;
   if (column == "pair_gap_variation") return std::abs(have - want) <= kVariationTolerance;
-  if (column == "pair_half_open") return std::abs(have - want) <= kOpenedAtOnce;
+  // A round sees whole handshakes.
+  if (column == "pair_half_open") {
+    return std::abs(have - want) <= static_cast<double>(busiest.openings);
+  }
+  const double round_rate = static_cast<double>(busiest.bytes) / kWindowS;
   const double few = column.find("byte") != std::string::npos ? 3'000 + round_rate : kFewFlows;
   return std::abs(have - want) <= kWindowTolerance * std::abs(want) + few;
 }
@@ -62,7 +65,7 @@ bool near_in_window(double have, double want, const std::string& column, double 
 struct Comparison {
   const FlowRows& live;
   const FlowRows& dumped;
-  double round_rate;
+  BusiestRounds busiest;
   Differences differences = {};
   std::size_t window_flips = 0;
   std::string flips = {};  // the first of them
@@ -79,7 +82,7 @@ struct Comparison {
         const bool is_share = column == "pair_half_open";
         const double of = is_share ? dumped.number(dumped_row, "pair_flows_lately") : 1;
         if (near_in_window(of * live.number(live_row, column),
-                           of * dumped.number(dumped_row, column), column, round_rate)) {
+                           of * dumped.number(dumped_row, column), column, busiest)) {
           continue;
         }
         flipped = true;
@@ -177,7 +180,7 @@ Differences Replay::lost_packets(std::uint64_t packets, std::uint64_t& passed_ov
   return {std::to_string(packets) + " packets: " + counted.dump()};
 }
 
-Differences Replay::differences(std::uint64_t packets, std::uint64_t round_bytes_most) const {
+Differences Replay::differences(std::uint64_t packets, const BusiestRounds& busiest) const {
   const auto made = support::run_shell(kSniffer + " --pcap " + (folder_ / "dump.pcap") +
                                        " --flows " + (folder_ / "dump.csv"));
   if (!made.exit.ok()) return {made.err};
@@ -188,7 +191,7 @@ Differences Replay::differences(std::uint64_t packets, std::uint64_t round_bytes
   const FlowRows dumped = read_flow_rows(folder_ / "dump.csv");
   const auto live_names = rows_by_name(live);
   const auto dumped_names = rows_by_name(dumped);
-  Comparison comparison{live, dumped, static_cast<double>(round_bytes_most) / kWindowS};
+  Comparison comparison{live, dumped, busiest};
   if (live_names.size() != dumped_names.size()) {
     comparison.differences.push_back(std::to_string(live_names.size()) + " records for " +
                                      std::to_string(dumped_names.size()) + ": " + made.out);

@@ -25,6 +25,11 @@ namespace mlguard::sniffer {
 
 using Differences = std::vector<std::string>;
 
+struct BusiestRounds {
+  std::uint64_t bytes = 0;
+  std::uint64_t openings = 6;  // of flows
+};
+
 class Replay {
  public:
   // `number` names the cable. Lays it, and starts the two that watch.
@@ -38,8 +43,8 @@ class Replay {
   std::string wait_for_the_end(std::uint64_t packets);
   // Everything in which the live sniffer and the capture of the same wire differ by more than the
   // tolerances, and every packet that is in no account.
-  // `round_bytes_most`: what the busiest round of 100 ms carried.
-  Differences differences(std::uint64_t packets, std::uint64_t round_bytes_most = 0) const;
+  // `busiest`: what one round of 100 ms may hold, which the live sniffer sees at once.
+  Differences differences(std::uint64_t packets, const BusiestRounds& busiest = {}) const;
 
  private:
   nlohmann::json counters() const;  // What the live sniffer says at its end.

@@ -22,6 +22,7 @@ namespace mlguard::sniffer {
 namespace {
 
 constexpr std::size_t kDifferencesTold = 5;
+constexpr std::uint64_t kOpeningsLeast = BusiestRounds().openings;
 constexpr std::int64_t kAttachMostMs = 60'000;
 
 std::string joined(const Differences& differences) {
@@ -122,7 +123,8 @@ class EveryCapture {
     if (std::string problem = replay.wait_for_the_end(copy.packets); !problem.empty()) {
       return problem;
     }
-    const Differences differences = replay.differences(copy.packets, copy.round_bytes_most);
+    const Differences differences = replay.differences(
+        copy.packets, {copy.round_bytes_most, std::max(kOpeningsLeast, copy.round_openings_most)});
     if (!differences.empty()) return joined(differences);
     ++replayed_;
     packets_ += copy.packets;
