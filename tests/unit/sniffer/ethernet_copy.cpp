@@ -69,20 +69,18 @@ std::uint64_t ip_bytes(const std::vector<unsigned char>& frame) {
   return version == 6 ? kIpv6HeaderBytes + number(4) : 0;
 }
 
-bool may_begin_a_flow(const std::vector<unsigned char>& frame) {
+bool may_open_a_flow(const std::vector<unsigned char>& frame) {
   constexpr std::size_t kIpv6HeaderBytes = 40;
   constexpr unsigned kTcp = 6;
   constexpr std::size_t kFlagsAt = 13;
   constexpr unsigned kSyn = 2;
-  constexpr unsigned kAck = 16;
   if (frame.size() <= kEthernetBytes + kIpv6HeaderBytes) return true;
   const unsigned char* ip = frame.data() + kEthernetBytes;
   const bool is_ipv4 = ip[0] >> 4U == 4;
   if ((is_ipv4 ? ip[9] : ip[6]) != kTcp) return true;
   const std::size_t tcp = kEthernetBytes + (is_ipv4 ? (ip[0] & 15U) * 4U : kIpv6HeaderBytes);
   if (frame.size() <= tcp + kFlagsAt) return true;
-  const unsigned flags = frame[tcp + kFlagsAt];
-  return (flags & kSyn) != 0 && (flags & kAck) == 0;
+  return (frame[tcp + kFlagsAt] & kSyn) != 0;
 }
 
 // The most that any stretch of kRoundS held.
@@ -153,7 +151,7 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
     pcap_dump(reinterpret_cast<unsigned char*>(to.get()), &written, frame.data());
     ++made.packets;
     bytes_seen.add(seconds_of(now), ip_bytes(frame));
-    openings.add(seconds_of(now), may_begin_a_flow(frame) ? 1 : 0);
+    openings.add(seconds_of(now), may_open_a_flow(frame) ? 1 : 0);
   }
   made.round_bytes_most = bytes_seen.most();
   made.round_openings_most = openings.most();
