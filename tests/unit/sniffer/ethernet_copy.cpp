@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -69,18 +70,19 @@ std::uint64_t ip_bytes(const std::vector<unsigned char>& frame) {
   return version == 6 ? kIpv6HeaderBytes + number(4) : 0;
 }
 
-bool may_open_a_flow(const std::vector<unsigned char>& frame) {
+// Addresses, protocol and ports as they stand in the frame: one way of a flow.
+std::string way_of(const std::vector<unsigned char>& frame) {
   constexpr std::size_t kIpv6HeaderBytes = 40;
-  constexpr unsigned kTcp = 6;
-  constexpr std::size_t kFlagsAt = 13;
-  constexpr unsigned kSyn = 2;
-  if (frame.size() <= kEthernetBytes + kIpv6HeaderBytes) return true;
+  constexpr std::size_t kPortsBytes = 4;
   const unsigned char* ip = frame.data() + kEthernetBytes;
+  if (frame.size() <= kEthernetBytes + kIpv6HeaderBytes) return {};
   const bool is_ipv4 = ip[0] >> 4U == 4;
-  if ((is_ipv4 ? ip[9] : ip[6]) != kTcp) return true;
-  const std::size_t tcp = kEthernetBytes + (is_ipv4 ? (ip[0] & 15U) * 4U : kIpv6HeaderBytes);
-  if (frame.size() <= tcp + kFlagsAt) return true;
-  return (frame[tcp + kFlagsAt] & kSyn) != 0;
+  const std::size_t ports = is_ipv4 ? (ip[0] & 15U) * 4U : kIpv6HeaderBytes;
+  if (frame.size() < kEthernetBytes + ports + kPortsBytes) return {};
+  const auto text = [&](std::size_t at, std::size_t size) {
+    return std::string(ip + at, ip + at + size);
+  };
+  return (is_ipv4 ? text(9, 1) + text(12, 8) : text(6, 1) + text(8, 32)) + text(ports, kPortsBytes);
 }
 
 // The most that any stretch of kRoundS held.
@@ -132,6 +134,7 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
   timeval now = {};
   BusiestRound bytes_seen;
   BusiestRound openings;
+  std::set<std::string> ways;
   while (pcap_next_ex(from.get(), &header, &bytes) == 1) {
     const std::vector<unsigned char> frame =
         as_frame(pcap_datalink(from.get()), bytes, header->caplen);
@@ -151,7 +154,7 @@ EthernetCopy copy_to_ethernet(const std::string& capture, const std::string& cop
     pcap_dump(reinterpret_cast<unsigned char*>(to.get()), &written, frame.data());
     ++made.packets;
     bytes_seen.add(seconds_of(now), ip_bytes(frame));
-    openings.add(seconds_of(now), may_open_a_flow(frame) ? 1 : 0);
+    openings.add(seconds_of(now), ways.insert(way_of(frame)).second ? 1 : 0);
   }
   made.round_bytes_most = bytes_seen.most();
   made.round_openings_most = openings.most();

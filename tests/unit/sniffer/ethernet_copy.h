@@ -15,7 +15,7 @@ struct EthernetCopy {
   std::uint64_t later = 0;     // after the first `seconds`
   // The most bytes, by their IP length, within one round of the sniffer (kRoundS).
   std::uint64_t round_bytes_most = 0;
-  // The most packets that may begin or answer a flow (SYN, or no TCP at all) within one.
+  // The most packets that were the first of their way (to or fro) of a flow within one.
   std::uint64_t round_openings_most = 0;
   std::string error;  // Empty: the copy is whole.
 };
