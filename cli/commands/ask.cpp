@@ -254,7 +254,8 @@ void print_problem(Context& context, const base::Error& error) {
 // One question a line. Who types goes on after an error; a script gets the first one at its end.
 base::Status ask_lines(Context& context, const AskOptions& options) {
   const bool typed = context.streams().in_is_terminal;
-  if (typed) context.note("ask about configuration, rules, detections, health; end with Ctrl-D");
+  if (typed)
+    context.note("ask about configuration, rules, detections, health; end with exit or Ctrl-D");
   const std::string history = context.environment().state_home.empty()
                                   ? std::string()
                                   : context.environment().state_home + "/ask_history";
@@ -262,7 +263,9 @@ base::Status ask_lines(Context& context, const AskOptions& options) {
   wire::AskSubject subject;
   base::Status first;
   while (const auto line = lines.next()) {
-    if (one_line(*line).empty()) continue;
+    const std::string said = one_line(*line);
+    if (said.empty()) continue;
+    if (typed && (said == "exit" || said == "quit")) break;
     const auto status = ask_one(context, options, *line, subject);
     context.out() << (context.table() ? "\n" : "") << std::flush;
     if (status.ok()) continue;

@@ -43,6 +43,7 @@ class PinnedEnforcer final : public XdpEnforcer {
 
  private:
   Status load();
+  base::Result<bool> remake_what_is_gone();
   void detach_unwanted();
   std::int64_t effective_end(const Network& prefix) const;
   void settle_prefixes(std::vector<Target>& targets);
@@ -75,6 +76,26 @@ Status PinnedEnforcer::load() {
   return {};
 }
 
+// Somebody took the pins away, and with them what is attached: maps and program are made anew. What
+// they held is seen to be missing by the listing that follows.
+base::Result<bool> PinnedEnforcer::remake_what_is_gone() {
+  const bool all_there = std::all_of(attached_.begin(), attached_.end(),
+                                     [&](const std::string& name) { return plane_->holds(name); });
+  if (all_there) return false;
+  base::log_warn("the pinned maps and programs were taken away: making them anew",
+                 {{"pin_folder", pin_folder_}});
+  auto list = xdp::Blocklist::open(pin_folder_);
+  if (!list.ok()) return list.error();
+  list_ = std::move(*list);
+  plane_.reset();
+  attached_.clear();
+  prefixes_.clear();
+  settled_.clear();
+  const Status loaded = load();
+  if (!loaded.ok()) return loaded.error();
+  return true;
+}
+
 void PinnedEnforcer::detach_unwanted() {
   for (auto at = attached_.begin(); at != attached_.end();) {
     if (std::find(wanted_.begin(), wanted_.end(), *at) != wanted_.end()) {
@@ -94,6 +115,8 @@ void PinnedEnforcer::detach_unwanted() {
 base::Result<bool> PinnedEnforcer::prepare() {
   const Status loaded = load();
   if (!loaded.ok()) return loaded.error();
+  const auto remade = remake_what_is_gone();
+  if (!remade.ok()) return remade.error();
   detach_unwanted();
   problem_.clear();
   for (const std::string& name : wanted_) {
@@ -106,7 +129,7 @@ base::Result<bool> PinnedEnforcer::prepare() {
       problem_ = mode.error().message;
     }
   }
-  return false;
+  return *remade;
 }
 
 // The latest end of the prefix and all that are wider.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "flow/flow_text.h"
@@ -63,13 +64,24 @@ Json top(const Talkers& talkers) {
 
 }  // namespace
 
-void LiveCounters::add_round(const xdp::Counters& kernel, const xdp::FlowRound& round) {
+void LiveCounters::set_kernel(const xdp::Counters& kernel) {
   kernel_ = kernel;
+  for (std::size_t point = 0; point < kernel_.size(); ++point) {
+    kernel_[point].seen += earlier_[point].seen;
+    kernel_[point].ring_full += earlier_[point].ring_full;
+    for (std::size_t fate = 0; fate < std::size(kernel_[point].fates); ++fate) {
+      kernel_[point].fates[fate] += earlier_[point].fates[fate];
+    }
+  }
+}
+
+void LiveCounters::add_round(const xdp::Counters& kernel, const xdp::FlowRound& round) {
+  set_kernel(kernel);
   packets_read_ += round.events.size();
   for (const xdp::FlowDelta& flow : round.flows) {
     packets_read_ += flow.counters.side[0].packets + flow.counters.side[1].packets;
   }
-  const std::uint64_t counted = counted_in_flows(kernel);
+  const std::uint64_t counted = counted_in_flows(kernel_);
   if (counted > packets_read_) packets_lost_ = std::max(packets_lost_, counted - packets_read_);
 }
 

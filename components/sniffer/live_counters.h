@@ -18,7 +18,9 @@ class LiveCounters {
   // `kernel`: read before the round was.
   void add_round(const xdp::Counters& kernel, const xdp::FlowRound& round);
   // At the end, when nothing more is counted.
-  void set_kernel(const xdp::Counters& kernel) { kernel_ = kernel; }
+  void set_kernel(const xdp::Counters& kernel);
+  // The kernel programs count from zero again; what they counted stays in the sums.
+  void programs_ended() { earlier_ = kernel_; }
   // A tracker that is not used any more; what it counted stays in the sums.
   void tracker_ended(const flow::Tracker& tracker);
 
@@ -33,7 +35,8 @@ class LiveCounters {
                    const Talkers& talkers) const;
 
  private:
-  xdp::Counters kernel_ = {};
+  xdp::Counters kernel_ = {};   // with earlier_
+  xdp::Counters earlier_ = {};  // of programs that are not used any more
   std::uint64_t packets_read_ = 0;
   std::uint64_t packets_lost_ = 0;
   std::uint64_t flows_begun_ = 0;

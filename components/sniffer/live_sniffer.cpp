@@ -62,6 +62,7 @@ class RunningSniffer final : public LiveSniffer {
   Status load_once(const LiveConfig& config);
   void detach_unwanted();
   void attach_missing();
+  void remake_what_is_gone();
   void apply_flow_settings(const LiveConfig& config);
   Status apply_sender(const LiveConfig& config);
   void begin_tracker(const LiveConfig& config);
@@ -182,6 +183,26 @@ void RunningSniffer::attach_missing() {
   attach_problem_ = problem;
 }
 
+// Somebody took the pins away, and with them the programs. What the old ones counted is read first.
+void RunningSniffer::remake_what_is_gone() {
+  const bool all_there =
+      std::all_of(attached_.begin(), attached_.end(),
+                  [&](const auto& interface) { return plane_->holds(interface.first); });
+  if (all_there) return;
+  base::log_warn("the pinned programs were taken away: loading and attaching them anew");
+  read_round();
+  auto loaded = load_(config_.flows_max);
+  Status done = loaded.ok() ? Status() : Status(loaded.error());
+  if (done.ok()) {
+    plane_ = std::move(*loaded);
+    counters_.programs_ended();
+    attached_.clear();
+    done = plane_->sample(config_.sample_one_in);
+    attach_missing();
+  }
+  if (!done.ok()) health_ = done;
+}
+
 void RunningSniffer::apply_flow_settings(const LiveConfig& config) {
   if (config.flows_max != config_.flows_max) {
     end_tracker();
@@ -253,6 +274,7 @@ void RunningSniffer::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     read_round();
+    remake_what_is_gone();
     if (!attach_problem_.empty() && std::chrono::steady_clock::now() >= retry_at_) {
       attach_missing();
     }

@@ -80,6 +80,9 @@ class LoadedDataPlane final : public DataPlane {
     const mlg_settings settings = {1, mlg_sample_threshold(std::max(one_in, 1U))};
     return set(bpf_map__fd(skeleton_->maps.settings), &kOnlyEntry, &settings);
   }
+  bool holds(const std::string& interface) const override {
+    return has_holder(options_.pin_folder, interface, options_.holder);
+  }
   base::Result<Counters> counters() override;
   Status read_round(FlowRound& round) override;
   std::uint32_t flows_max() const override {

@@ -66,6 +66,10 @@ class DataPlane {
   // Takes effect with the next packet. `one_in` flows are counted, at least 1.
   virtual base::Status sample(std::uint32_t one_in) = 0;
 
+  // Whether what attach() pinned is there still. False: somebody took it away, and with the pin
+  // goes the program; load() and attach() anew.
+  virtual bool holds(const std::string& interface) const = 0;
+
   // Since load(), over all CPUs.
   virtual base::Result<Counters> counters() = 0;
 

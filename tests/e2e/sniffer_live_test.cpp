@@ -260,6 +260,26 @@ TEST_F(SnifferLiveTest, BlockedAddressesStayBlockedThroughKill9AndTheNextSniffer
   EXPECT_EQ(detach().out, "no sniffer has left anything attached\n");
 }
 
+// `rm -r` of the pins, or the BPF file system unmounted: the program goes with its pin.
+TEST_F(SnifferLiveTest, ItAttachesAnewWhenItsPinsAreTakenAway) {
+  support::Process sniffer = start_agent("sniffer", "sniffer");
+  ASSERT_TRUE(wait_until([&] { return sniffs("eth0"); })) << sniffer.err();
+  support::FrameSender wire("wire0");
+  for (int i = 0; i < 300; ++i) wire.send(udp_frame(1));
+  const auto seen = [&] { return number_at(sniffer_page(), "/heartbeat/detail/packets/seen"); };
+  ASSERT_TRUE(wait_until([&] { return seen() == 300; })) << sniffer_page();
+
+  support::run_shell("rm -r " + pins_.path());
+  ASSERT_TRUE(wait_until([&] { return sniffer.err().find("taken away") != std::string::npos; }));
+  ASSERT_TRUE(wait_until([&] { return has_program("eth0"); })) << sniffer.err();
+  for (int i = 0; i < 200; ++i) wire.send(udp_frame(2));
+  EXPECT_TRUE(wait_until([&] { return seen() == 500; })) << sniffer_page();
+  const std::string page = sniffer_page();
+  EXPECT_EQ(number_at(page, "/heartbeat/detail/packets/in_flows"), 500U) << page;
+  EXPECT_EQ(number_at(page, "/heartbeat/detail/packets/lost_in_kernel"), 0U) << page;
+  EXPECT_EQ(json_at(page, "/says"), "ok");
+}
+
 TEST_F(SnifferLiveTest, AMissingInterfaceIsShownAsDegradedWithItsReasonUntilItComes) {
   ASSERT_TRUE(
       operator_client()->put_config("sniffer", R"({"capture":{"interfaces":["eth9"]}})").ok());

@@ -70,6 +70,29 @@ class XdpEnforcerTest : public ::testing::Test {
   std::unique_ptr<XdpEnforcer> enforcer_;
 };
 
+// Not only an entry may go: `rm -r` of the pins takes maps and programs.
+TEST_F(XdpEnforcerTest, PinsThatWereTakenAwayAreMadeAnew) {
+  support::make_cable("gone0", "gone1");
+  enforcer_->set_interfaces({"gone0"});
+  ASSERT_TRUE(enforcer_->prepare().ok());
+  change({{{net("192.0.2.1"), kNeverMs}, {net("198.51.100.0/24"), kNeverMs}}, {}});
+  run_shell("rm -r " + pins_.path());
+  EXPECT_TRUE(is_off("gone0"));
+
+  const auto repaired = enforcer_->prepare();
+  ASSERT_TRUE(repaired.ok()) << repaired.error().message;
+  EXPECT_TRUE(*repaired);
+  EXPECT_NE(run_shell("ip -d link show gone0").out.find("prog/xdp"), std::string::npos);
+  // Empty maps, which the listing tells; what is written now is in the new ones.
+  EXPECT_THAT(ends_of(*enforcer_), IsEmpty());
+  change({{{net("192.0.2.1"), kNeverMs}, {net("198.51.100.0/24"), kNeverMs}}, {}});
+  const Ends both = {{"192.0.2.1", 0}, {"198.51.100.0/24", 0}};
+  EXPECT_EQ(raw(), both);
+  const auto again = enforcer_->prepare();
+  ASSERT_TRUE(again.ok());
+  EXPECT_FALSE(*again);
+}
+
 TEST_F(XdpEnforcerTest, BlocksRetimesAndUnblocks) {
   change({{{net("192.0.2.1"), kXdpNow + 60'000},
            {net("198.51.100.0/24"), kXdpNow + 120'000},
