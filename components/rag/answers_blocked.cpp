@@ -188,8 +188,11 @@ Status say_removal(const Asked& asked, Draft& draft, const Record& rule) {
 }
 
 Status say_who(const Asked& asked, Draft& draft, const Covering& covering) {
+  const Words& words = asked.slots.words;
+  const bool taken_off =
+      words.any({"took", "taken", "take"}) && words.any({"off", "away", "out", "down"});
   const bool removal =
-      asked.slots.words.any({"unblocked", "unblock", "removed", "unbanned", "deleted", "lifted"});
+      taken_off || words.any({"unblocked", "unblock", "removed", "unbanned", "deleted", "lifted"});
   std::vector<Record> rules = covering.live;
   rules.insert(rules.end(), covering.ended.begin(), covering.ended.end());
   if (removal) {

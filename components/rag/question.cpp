@@ -52,14 +52,15 @@ std::string with_suffix(const std::vector<std::string>& names, const std::string
 void read_components(const std::vector<std::string>& names, Slots& slots) {
   const Words& words = slots.untimed;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (std::binary_search(names.begin(), names.end(), words.at(i))) {
+    std::size_t used = 0;
+    const std::string role = role_at(words, i, used);
+    const std::string narrower = role.empty() ? role : with_suffix(names, role, words);
+    // "the branch firewall" is not the one that is just called firewall.
+    if (narrower.empty() && std::binary_search(names.begin(), names.end(), words.at(i))) {
       add_once(slots.components, words.at(i));
       continue;
     }
-    std::size_t used = 0;
-    const std::string role = role_at(words, i, used);
     if (role.empty()) continue;
-    const std::string narrower = with_suffix(names, role, words);
     const bool is_plural = words.at(i).ends_with("s") && words.at(i) != "ids";
     if (!narrower.empty()) {
       add_once(slots.components, narrower);

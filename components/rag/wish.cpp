@@ -131,18 +131,15 @@ std::optional<Wish> network_wish(const Slots& slots, std::size_t at) {
                ? std::optional(plain_wish(WishKind::refused, slots, at))
                : std::nullopt;
   }
+  const bool takes_rule_away = (removes || takes_away) && about_rule;
+  const bool adds_allowed = adds && words.any({"allowlist", "whitelist", "allow"});
+  const bool adds_blocked = adds && words.any({"block", "blocklist", "blacklist", "ban"});
   std::optional<WishKind> kind;
-  if ((removes || takes_away) && about_rule) {
+  if (takes_rule_away || unblock || stop_blocking) {
     kind = WishKind::unblock;
-  } else if (adds && words.any({"allowlist", "whitelist", "allow"})) {
+  } else if (adds_allowed || allow || never_block) {
     kind = WishKind::allow;
-  } else if (adds && (words.any({"block", "blocklist", "blacklist", "ban"}))) {
-    kind = WishKind::block;
-  } else if (unblock || stop_blocking) {
-    kind = WishKind::unblock;
-  } else if (allow || never_block) {
-    kind = WishKind::allow;
-  } else if (block) {
+  } else if (adds_blocked || block) {
     kind = WishKind::block;
   }
   if (!kind) return std::nullopt;
