@@ -62,11 +62,8 @@ std::set<std::string> stems_in(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     if (std::isalnum(byte) != 0 || c == '_') {
       word += static_cast<char>(std::tolower(byte));
-    } else if (c == '-' || c == '.') {
-      // "ml-detector" and "thresholds.block" are found by their parts.
-      take();
     } else {
-      take();
+      take();  // "ml-detector" and "thresholds.block" are found by their parts.
     }
   }
   take();
