@@ -51,6 +51,7 @@ class Replay {
   Differences lost_packets(std::uint64_t packets, std::uint64_t& passed_over) const;
 
   std::string capture_;
+  int number_;
   std::string inside_;
   std::string outside_;
   support::TempDir folder_;
