@@ -31,6 +31,7 @@ stop_all() {
   trap - INT TERM EXIT
   echo
   echo "stopping ..."
+  # It says itself what does not come down; what was started here is stopped in any case.
   [ -z "$network_is_up" ] || "$bin/ml-guard" lab down || true
   # The servers go last, so that the components can still unregister.
   for ((i = ${#pids[@]} - 1; i >= 0; i--)); do
