@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <utility>
@@ -17,13 +18,14 @@ namespace {
 
 constexpr int kChatTickMs = 20;
 
-bool readable(int fd, const std::atomic<bool>& stopping) {
+bool ready(int fd, short event, const std::atomic<bool>& stopping) {
   while (!stopping) {
-    pollfd wanted{fd, POLLIN, 0};
+    pollfd wanted{fd, event, 0};
     if (::poll(&wanted, 1, kChatTickMs) > 0) return true;
   }
   return false;
 }
+bool readable(int fd, const std::atomic<bool>& stopping) { return ready(fd, POLLIN, stopping); }
 
 // The head and as many bytes of body as it says.
 std::string read_request(int fd, const std::atomic<bool>& stopping) {
@@ -58,8 +60,10 @@ std::string json_text(std::string_view text) {
 }  // namespace
 
 bool ChatServer::Connection::send(std::string_view bytes) {
-  while (!bytes.empty() && !stopping_) {
-    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  // Not by a send that waits: one whose client has gone without reading waits for minutes.
+  while (!bytes.empty() && ready(fd_, POLLOUT, stopping_)) {
+    const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EAGAIN) continue;
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }

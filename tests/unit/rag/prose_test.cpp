@@ -207,24 +207,25 @@ TEST_F(ProseTest, NobodyThereGarbageAndABrokenConnectionAreToldApart) {
 }
 
 TEST_F(ProseTest, OutputWithoutAnEndIsCutOff) {
+  constexpr milliseconds kAmple{120'000};  // The size ends it, also on a slow machine.
   ChatServer server([](ChatServer::Connection& client) {
     client.begin();
     while (client.text("Rule ab12 drops it [1]. ")) {
     }
   });
-  expect_quoted(write(server.url()), "endpoint_endless");
+  expect_quoted(write(server.url(), kAmple), "endpoint_endless");
   server.serve([](ChatServer::Connection& client) {
     client.begin();
     while (client.send("data: " + std::string(4'000, 'x'))) {
     }
   });
-  expect_quoted(write(server.url()), "endpoint_garbage");
+  expect_quoted(write(server.url(), kAmple), "endpoint_garbage");
   server.serve([](ChatServer::Connection& client) {
     client.begin();
-    while (client.event(R"({"choices":[]})")) {
+    while (client.event(R"({"choices":[],"padding":")" + std::string(1'000, 'x') + R"("})")) {
     }
   });
-  expect_quoted(write(server.url()), "endpoint_endless");
+  expect_quoted(write(server.url(), kAmple), "endpoint_endless");
 }
 
 TEST_F(ProseTest, NoPassageCanPretendToEndAndAProposalIsNeverWrittenAbout) {
