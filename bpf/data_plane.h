@@ -9,6 +9,7 @@
 #define MLGUARD_BPF_DATA_PLANE_H
 
 #include "flow_account.h"
+#include "flow_table.h"
 
 #ifdef __cplusplus
 #pragma GCC diagnostic push
@@ -58,19 +59,30 @@ struct mlg_event {
 MLG_STATIC_ASSERT(sizeof(struct mlg_event) == 64, "shared with the kernel programs");
 
 /* With what this CPU had added up of its flow before it, which is then zeroed in the table. The
- * ring has both kinds; they differ by their size. */
+ * ring has these, plain events, and flows that made room (struct mlg_round_flow); all differ by
+ * their size. */
 struct mlg_event_after {
   struct mlg_event event;
-  struct mlg_flow_counters before;
+  struct mlg_round_flow before;
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_event_after) == 304, "shared with the kernel programs");
+MLG_STATIC_ASSERT(sizeof(struct mlg_event_after) == 256, "shared with the kernel programs");
 
 #define MLG_EVENT_FLAGS (MLG_TCP_SYN | MLG_TCP_FIN | MLG_TCP_RST)
 #define MLG_EVENTS_BYTES (8U << 20) /* of the ring: some 116,000 events between two rounds */
+/* Flows that make room leave the other half to events: a flood must not hide connections. */
+#define MLG_EVICTED_BYTES_MAX (MLG_EVENTS_BYTES / 2)
 
-/* The flows of a round are in one of two tables; user space exchanges them and reads the one that
- * no program uses any more. The greatest number of flows is set when the program is loaded. */
+/* Each CPU has two tables of flows: one is written, user space reads the other, which no program
+ * uses any more, and exchanges them. How many flows a table holds is set when the program is
+ * loaded. */
+#define MLG_TABLES 2
 #define MLG_FLOWS_MAX_DEFAULT 65536
+
+/* What is written now: an entry of round_now, which is exchanged as a whole. */
+struct mlg_round {
+  __u32 table; /* below MLG_TABLES */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_round) == 4, "shared with the kernel programs");
 
 /* ---- Counters: every packet has one fate, so that seen == the sum of all fates. ---- */
 
@@ -82,7 +94,7 @@ enum mlg_fate {
   MLG_FATE_BLOCKED,     /* dropped: its source is on the blocklist */
   MLG_FATE_SAMPLED_OUT, /* its flow is not in the sample */
   MLG_FATE_SEEN_BEFORE, /* forwarded: it was counted where it came in */
-  MLG_FATE_NO_ROOM,     /* the table took no more flows */
+  MLG_FATE_NO_ROOM,     /* no place in the index, or what does not fit, and the ring is full */
   MLG_FATE_PASSED_OVER, /* the first of those by mlg_parse_result, MLG_PARSE_NOT_IP being first */
   MLG_FATES = MLG_FATE_PASSED_OVER + MLG_PARSE_RESULTS - 1
 };
@@ -98,26 +110,13 @@ MLG_STATIC_ASSERT(sizeof(struct mlg_counters) == (MLG_FATES + 2) * 8, "no paddin
 
 struct mlg_settings {
   __u32 account;      /* 0: only the blocklist works */
-  __u32 sample_below; /* a flow is in the sample when its mlg_sample_hash is at most this */
+  __u32 sample_below; /* a flow is in the sample when its hash's lower half is at most this */
+  __u32 hash_secret[MLG_HASH_WORDS]; /* chosen once: it also finds the flows */
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_settings) == 8, "shared with the kernel programs");
+MLG_STATIC_ASSERT(sizeof(struct mlg_settings) == 48, "shared with the kernel programs");
 
 /* The threshold for one flow in `one_in` (at least 1). */
 MLG_INLINE __u32 mlg_sample_threshold(__u32 one_in) { return 0xffffffffU / one_in; }
-
-/* Spread evenly over 32 bits; the same for both directions, since the key is. splitmix64's
- * finalizer (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
- * over the words of the key. */
-MLG_INLINE __u32 mlg_sample_hash(const struct mlg_flow_key* key) {
-  __u64 hash = 0x9e3779b97f4a7c15ULL;
-  for (unsigned at = 0; at < sizeof(*key); at += 8) {
-    hash ^= mlg_read_be64((const __u8*)key + at);
-    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-    hash ^= hash >> 31;
-  }
-  return (__u32)(hash >> 32);
-}
 
 #ifdef __cplusplus
 #pragma GCC diagnostic pop

@@ -39,28 +39,50 @@ struct {
   __type(value, struct mlg_blocklist_state);
 } block_state SEC(".maps");
 
-struct flow_table {
-  __uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
-  __uint(max_entries, MLG_FLOWS_MAX_DEFAULT);
-  __type(key, struct mlg_flow_key);
-  __type(value, struct mlg_flow_counters);
-} flows_even SEC(".maps"), flows_odd SEC(".maps");
+/* Set before the programs are loaded, together with the sizes of the maps below. */
+const volatile __u32 flows_max = 1; /* of one table */
+const volatile __u32 cpus = 1;
 
-/* What flows_now takes: the loader makes one to show the kernel, so it is small. */
-struct flow_table_shape {
-  __uint(type, BPF_MAP_TYPE_LRU_PERCPU_HASH);
-  __uint(max_entries, 64);
-  __type(key, struct mlg_flow_key);
-  __type(value, struct mlg_flow_counters);
-};
+/* Each of these holds the parts of table 0 of every CPU, then those of table 1. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_TABLES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct mlg_table_state);
+} flow_tables SEC(".maps");
 
-/* The table of this round. An update from user space returns when no program uses the old one. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_TABLES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct mlg_index_line);
+} flow_index SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_TABLES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct mlg_round_flow);
+} flows SEC(".maps");
+
+struct round_value {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct mlg_round);
+} round_even SEC(".maps"), round_odd SEC(".maps");
+
+/* Which of both is written. An update from user space returns when no program goes by the old one
+ * any more. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
   __uint(max_entries, 1);
   __type(key, __u32);
-  __array(values, struct flow_table_shape);
-} flows_now SEC(".maps") = {.values = {(void*)&flows_even}};
+  __array(values, struct round_value);
+} round_now SEC(".maps") = {.values = {(void*)&round_even}};
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -90,7 +112,6 @@ struct {
 } watched SEC(".maps");
 
 static const __u32 only_entry = 0;
-static const struct mlg_flow_counters no_packets;
 
 /* ---- The blocklist. ---- */
 
@@ -122,13 +143,13 @@ static __always_inline void fill_event(struct mlg_event* event, const struct mlg
 
 /* User space comes by itself, at every round: nobody is woken. */
 static __always_inline int tell_event(const struct mlg_packet* packet,
-                                      struct mlg_flow_counters* before, __u64 time_ns) {
-  if (before && before->side[0].packets + before->side[1].packets > 0) {
+                                      struct mlg_round_flow* before, __u64 time_ns) {
+  if (before && !mlg_round_is_empty(before)) {
     struct mlg_event_after* after = bpf_ringbuf_reserve(&events, sizeof(*after), 0);
     if (!after) return 0;
     fill_event(&after->event, packet, time_ns);
     after->before = *before;
-    __builtin_memset(before, 0, sizeof(*before));
+    mlg_round_clear(before);
     bpf_ringbuf_submit(after, BPF_RB_NO_WAKEUP);
     return 1;
   }
@@ -139,31 +160,114 @@ static __always_inline int tell_event(const struct mlg_packet* packet,
   return 1;
 }
 
-static __always_inline struct mlg_flow_counters* begin_flow(void* table,
-                                                            const struct mlg_flow_key* key) {
-  /* Another CPU may be quicker: then its entry is found. */
-  bpf_map_update_elem(table, key, &no_packets, BPF_NOEXIST);
-  return bpf_map_lookup_elem(table, key);
+/* This CPU's table of this round. */
+struct table {
+  __u32 at; /* in flow_tables */
+  __u32 lines;
+  const __u32* secret;
+};
+
+static __always_inline struct mlg_index_line* line_of(const struct table* table, __u64 hash) {
+  const __u32 at = table->at * table->lines + mlg_index_line_of(hash, table->lines);
+  return bpf_map_lookup_elem(&flow_index, &at);
+}
+
+static __always_inline struct mlg_round_flow* flow_at(const struct table* table, __u32 number) {
+  const __u32 at = table->at * flows_max + number;
+  return bpf_map_lookup_elem(&flows, &at);
+}
+
+static __always_inline struct mlg_round_flow* find_flow(const struct table* table,
+                                                        const struct mlg_index_line* line,
+                                                        const struct mlg_flow_key* key,
+                                                        __u64 hash) {
+  const __u32 tag = mlg_index_tag_of(hash);
+  for (int i = 0; i < MLG_INDEX_ENTRIES; ++i) {
+    const __u32 entry = line->entry[i];
+    if (entry == 0) return 0;
+    if ((entry & ~MLG_INDEX_NUMBER_MASK) != tag) continue;
+    struct mlg_round_flow* flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
+    if (flow && mlg_same_flow(&flow->key, key)) return flow;
+  }
+  return 0;
+}
+
+/* Its packets are counted as added up: what the ring does not take, user space misses and counts as
+ * lost. */
+static __always_inline void hand_out(const struct mlg_round_flow* flow) {
+  if (mlg_round_is_empty(flow)) return;
+  if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > MLG_EVICTED_BYTES_MAX) return;
+  struct mlg_round_flow* told = bpf_ringbuf_reserve(&events, sizeof(*told), 0);
+  if (!told) return;
+  *told = *flow;
+  bpf_ringbuf_submit(told, BPF_RB_NO_WAKEUP);
+}
+
+/* In its line of the index, where that is full, or in the table: the oldest makes room. */
+static __always_inline struct mlg_round_flow* begin_flow(const struct table* table,
+                                                         struct mlg_index_line* line,
+                                                         const struct mlg_flow_key* key,
+                                                         __u64 hash) {
+  struct mlg_table_state* state = bpf_map_lookup_elem(&flow_tables, &table->at);
+  if (!state || flows_max == 0) return 0;
+  const int line_full = line->entry[MLG_INDEX_ENTRIES - 1] != 0;
+  const __u32 oldest = (line->entry[0] & MLG_INDEX_NUMBER_MASK) - 1;
+  const __u32 number = line_full ? oldest : state->begun % flows_max;
+  struct mlg_round_flow* flow = flow_at(table, number);
+  if (!flow) return 0;
+  if (line_full || state->begun >= flows_max) {
+    struct mlg_index_line* old = line_of(table, mlg_flow_hash(&flow->key, table->secret));
+    if (!old) return 0;
+    hand_out(flow);
+    mlg_index_remove(old, number);
+  }
+  if (!line_full) state->begun += 1;
+  for (int i = 0; i < MLG_INDEX_ENTRIES; ++i) {
+    if (line->entry[i] != 0) continue;
+    line->entry[i] = mlg_index_tag_of(hash) | (number + 1);
+    break;
+  }
+  flow->key = *key;
+  mlg_round_clear(flow);
+  return flow;
+}
+
+static __always_inline enum mlg_fate add_up(const struct table* table,
+                                            const struct mlg_flow_key* key, __u64 hash,
+                                            const struct mlg_packet* packet,
+                                            enum mlg_flow_direction direction,
+                                            struct mlg_counters* count) {
+  struct mlg_index_line* line = line_of(table, hash);
+  if (!line) return MLG_FATE_NO_ROOM;
+  const __u64 time_ns = bpf_ktime_get_ns();
+  struct mlg_round_flow* flow = find_flow(table, line, key, hash);
+  if (packet->tcp_flags & MLG_EVENT_FLAGS) {
+    if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
+    count->ring_full += 1;
+  }
+  if (!flow) flow = begin_flow(table, line, key, hash);
+  if (!flow) return MLG_FATE_NO_ROOM;
+  if (mlg_round_account(flow, packet, direction, time_ns)) return MLG_FATE_ADDED_UP;
+  if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
+  count->ring_full += 1;
+  return MLG_FATE_NO_ROOM;
 }
 
 static __always_inline enum mlg_fate account(const struct mlg_packet* packet,
                                              struct mlg_counters* count) {
   const struct mlg_settings* set = bpf_map_lookup_elem(&settings, &only_entry);
-  void* table = bpf_map_lookup_elem(&flows_now, &only_entry);
-  if (!table || !set || !set->account) return MLG_FATE_SAMPLED_OUT;
+  void* now = bpf_map_lookup_elem(&round_now, &only_entry);
+  if (!now || !set || !set->account) return MLG_FATE_SAMPLED_OUT;
+  const struct mlg_round* round = bpf_map_lookup_elem(now, &only_entry);
+  const __u32 cpu = bpf_get_smp_processor_id();
+  if (!round || cpu >= cpus) return MLG_FATE_NO_ROOM;
   struct mlg_flow_key key;
   const enum mlg_flow_direction direction = mlg_flow_key_of(packet, &key);
-  if (mlg_sample_hash(&key) > set->sample_below) return MLG_FATE_SAMPLED_OUT;
-  const __u64 time_ns = bpf_ktime_get_ns();
-  struct mlg_flow_counters* flow = bpf_map_lookup_elem(table, &key);
-  if (packet->tcp_flags & MLG_EVENT_FLAGS) {
-    if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
-    count->ring_full += 1;
-  }
-  if (!flow) flow = begin_flow(table, &key);
-  if (!flow) return MLG_FATE_NO_ROOM;
-  mlg_flow_account(flow, packet, direction, time_ns);
-  return MLG_FATE_ADDED_UP;
+  const __u64 hash = mlg_flow_hash(&key, set->hash_secret);
+  if ((__u32)hash > set->sample_below) return MLG_FATE_SAMPLED_OUT;
+  const struct table table = {round->table * cpus + cpu, mlg_index_lines(flows_max),
+                              set->hash_secret};
+  return add_up(&table, &key, hash, packet, direction, count);
 }
 
 static __always_inline void count_fate(struct mlg_counters* count, unsigned fate) {

@@ -159,10 +159,10 @@ base::Result<std::vector<BlockInForce>> PinnedBlocklist::list() {
     found.push_back(entry);
   };
   Status read = read_map(
-      {addresses_.get(), kAddresses.key_bytes, kAddresses.value_bytes}, After::keep,
+      {addresses_.get(), kAddresses.key_bytes, kAddresses.value_bytes},
       [&](const std::uint8_t* key, const std::uint8_t* value) { add(key, kAddressBits, value); });
   if (!read.ok()) return read.error();
-  read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes}, After::keep,
+  read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes},
                   [&](const std::uint8_t* key, const std::uint8_t* value) {
                     mlg_block_prefix prefix;
                     std::memcpy(&prefix, key, sizeof prefix);
@@ -184,7 +184,7 @@ Status PinnedBlocklist::set_prefixes(std::uint64_t count) {
 Status PinnedBlocklist::count_prefixes() {
   std::uint64_t count = 0;
   const Status read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes},
-                               After::keep, [&](const auto*, const auto*) { ++count; });
+                               [&](const auto*, const auto*) { ++count; });
   if (!read.ok()) return read;
   return set_prefixes(count);
 }

@@ -10,14 +10,16 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <optional>
+#include <random>
 #include <utility>
 
 #include "base/logging.h"
 #include "base/unique_fd.h"
 #include "bpf/sniffer.skel.h"
 #include "xdp/attachment.h"
+#include "xdp/flow_tables.h"
 #include "xdp/kernel_error.h"
-#include "xdp/map_batches.h"
 #include "xdp/pins.h"
 
 namespace mlguard::xdp {
@@ -28,9 +30,8 @@ using base::ErrorCode;
 using base::Status;
 
 constexpr __u32 kOnlyEntry = 0;
-// What the kernel needs for a flow beside its counters: the hash table's links and the LRU's.
-constexpr std::uint64_t kFlowOverheadBytes = 128;
-constexpr std::uint64_t kFlowTables = 2;
+constexpr std::uint64_t kFlowBytes =
+    sizeof(mlg_round_flow) + MLG_INDEX_ENTRIES_A_FLOW * sizeof(mlg_index_line::entry[0]);
 
 struct DestroySkeleton {
   void operator()(sniffer_bpf* skeleton) const { sniffer_bpf__destroy(skeleton); }
@@ -61,33 +62,37 @@ std::uint64_t monotonic_ns() {
 }
 
 std::uint32_t affordable_flows(std::uint32_t wanted, std::uint64_t cpus) {
-  const std::uint64_t flow_bytes =
-      sizeof(mlg_flow_key) + cpus * sizeof(mlg_flow_counters) + kFlowOverheadBytes;
-  const std::uint64_t most = kFlowTablesBytesMax / (kFlowTables * flow_bytes);
+  const std::uint64_t affordable = kFlowTablesBytesMax / (MLG_TABLES * cpus * kFlowBytes);
+  const std::uint64_t most = std::min<std::uint64_t>(affordable, MLG_ROUND_FLOWS_MAX);
   return static_cast<std::uint32_t>(
       std::max<std::uint64_t>(std::min<std::uint64_t>(wanted, most), kFlowsMin));
 }
 
+// The secret is of no use to others: whoever reads it here reads the packets as well.
+void choose_hash_secret(mlg_settings& settings) {
+  std::random_device random;
+  for (__u32& word : settings.hash_secret) word = random();
+}
+
 class LoadedDataPlane final : public DataPlane {
  public:
-  LoadedDataPlane(DataPlaneOptions options, Skeleton skeleton, std::size_t cpus)
-      : options_(std::move(options)), skeleton_(std::move(skeleton)), cpus_(cpus) {}
+  LoadedDataPlane(DataPlaneOptions options, Skeleton skeleton, const FlowTableSizes& sizes)
+      : options_(std::move(options)), skeleton_(std::move(skeleton)), sizes_(sizes) {}
 
   Status begin();
   base::Result<AttachMode> attach(const std::string& interface) override;
   Status detach(const std::string& interface) override;
   Status sample(std::uint32_t one_in) override {
-    const mlg_settings settings = {1, mlg_sample_threshold(std::max(one_in, 1U))};
-    return set(bpf_map__fd(skeleton_->maps.settings), &kOnlyEntry, &settings);
+    settings_.account = 1;
+    settings_.sample_below = mlg_sample_threshold(std::max(one_in, 1U));
+    return set(bpf_map__fd(skeleton_->maps.settings), &kOnlyEntry, &settings_);
   }
   bool holds(const std::string& interface) const override {
     return has_holder(options_.pin_folder, interface, options_.holder);
   }
   base::Result<Counters> counters() override;
   Status read_round(FlowRound& round) override;
-  std::uint32_t flows_max() const override {
-    return bpf_map__max_entries(skeleton_->maps.flows_even);
-  }
+  std::uint32_t flows_max() const override { return sizes_.flows_max; }
   int ingress_program() const override { return bpf_program__fd(skeleton_->progs.sniff_ingress); }
   int egress_program() const override { return bpf_program__fd(skeleton_->progs.sniff_egress); }
 
@@ -96,38 +101,55 @@ class LoadedDataPlane final : public DataPlane {
     if (bpf_map_update_elem(map, key, value, BPF_ANY) == 0) return {};
     return kernel_error("cannot change a kernel map", errno);
   }
+  int round_map(std::uint32_t table) const {
+    return bpf_map__fd(table == 0 ? skeleton_->maps.round_even : skeleton_->maps.round_odd);
+  }
   static int take_event(void* self, void* data, std::size_t size);
   Status watch(const std::string& interface);
   Status leave_only_the_blocklist(const std::string& interface);
 
   DataPlaneOptions options_;
   Skeleton skeleton_;
-  std::size_t cpus_;
+  FlowTableSizes sizes_;
+  mlg_settings settings_ = {};
+  std::optional<FlowTables> tables_;
   Ring ring_;
   std::map<std::string, base::UniqueFd> holds_;  // by interface
-  bool odd_ = false;                             // which table the programs use
+  std::uint32_t table_ = 0;                      // which one the programs use
   FlowRound* reading_ = nullptr;                 // during read_round
 };
 
 Status LoadedDataPlane::begin() {
   ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.events), take_event, this, nullptr));
   if (!ring_) return kernel_error("cannot map the ring of events", errno);
-  const mlg_settings settings = {options_.holder == Holder::sniffer ? 1U : 0U,
-                                 mlg_sample_threshold(1)};
-  return set(bpf_map__fd(skeleton_->maps.settings), &kOnlyEntry, &settings);
+  const FlowTables::Maps maps = {bpf_map__fd(skeleton_->maps.flow_tables),
+                                 bpf_map__fd(skeleton_->maps.flow_index),
+                                 bpf_map__fd(skeleton_->maps.flows)};
+  base::Result<FlowTables> tables = FlowTables::map(maps, sizes_);
+  if (!tables.ok()) return tables.error();
+  tables_.emplace(std::move(*tables));
+  for (const mlg_round round : {mlg_round{0}, mlg_round{1}}) {
+    const Status numbered = set(round_map(round.table), &kOnlyEntry, &round);
+    if (!numbered.ok()) return numbered;
+  }
+  choose_hash_secret(settings_);
+  settings_.account = options_.holder == Holder::sniffer ? 1U : 0U;
+  settings_.sample_below = mlg_sample_threshold(1);
+  return set(bpf_map__fd(skeleton_->maps.settings), &kOnlyEntry, &settings_);
 }
 
 int LoadedDataPlane::take_event(void* self, void* data, std::size_t size) {
   FlowRound& round = *static_cast<LoadedDataPlane*>(self)->reading_;
+  if (size == sizeof(mlg_round_flow)) {
+    mlg_round_flow evicted;
+    std::memcpy(&evicted, data, sizeof evicted);
+    round.flows.push_back(delta_of(evicted));
+    return 0;
+  }
   mlg_event_after told = {};
   std::memcpy(&told, data, std::min(size, sizeof told));
   round.events.push_back(told.event);
-  // The ring rounds sizes up: a plain event is never as large as this.
-  if (size < sizeof told) return 0;
-  FlowDelta before;
-  mlg_flow_key_of(&told.event.packet, &before.key);
-  before.counters = told.before;
-  round.flows.push_back(before);
+  if (size == sizeof told) round.flows.push_back(delta_of(told.before));
   return 0;
 }
 
@@ -195,7 +217,7 @@ Status LoadedDataPlane::detach(const std::string& interface) {
 
 base::Result<Counters> LoadedDataPlane::counters() {
   Counters sums = {};
-  std::vector<mlg_counters> by_cpu(cpus_);
+  std::vector<mlg_counters> by_cpu(sizes_.cpus);
   for (__u32 point = 0; point < MLG_POINTS; ++point) {
     if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.counters), &point, by_cpu.data()) != 0) {
       return kernel_error("cannot read the counters", errno);
@@ -215,29 +237,18 @@ Status LoadedDataPlane::read_round(FlowRound& round) {
   round.events.clear();
   round.flows.clear();
   round.cutoff_ns = monotonic_ns();
-  bpf_map* used = odd_ ? skeleton_->maps.flows_odd : skeleton_->maps.flows_even;
-  bpf_map* next = odd_ ? skeleton_->maps.flows_even : skeleton_->maps.flows_odd;
-  const int next_fd = bpf_map__fd(next);
+  const std::uint32_t used = table_;
+  const int next_fd = round_map(MLG_TABLES - 1 - used);
   // Returns when the last program that uses the old table is through.
-  const Status exchanged = set(bpf_map__fd(skeleton_->maps.flows_now), &kOnlyEntry, &next_fd);
+  const Status exchanged = set(bpf_map__fd(skeleton_->maps.round_now), &kOnlyEntry, &next_fd);
   if (!exchanged.ok()) return exchanged;
-  odd_ = !odd_;
+  table_ = MLG_TABLES - 1 - used;
   reading_ = &round;
   const int taken = ring_buffer__consume(ring_.get());
   reading_ = nullptr;
   if (taken < 0) return kernel_error("cannot read the ring of events", taken);
-  const MapShape shape = {bpf_map__fd(used), sizeof(mlg_flow_key),
-                          cpus_ * sizeof(mlg_flow_counters)};
-  return read_map(shape, After::remove, [&](const std::uint8_t* key, const std::uint8_t* value) {
-    FlowDelta delta;
-    std::memcpy(&delta.key, key, sizeof delta.key);
-    for (std::size_t cpu = 0; cpu < cpus_; ++cpu) {
-      mlg_flow_counters one;
-      std::memcpy(&one, value + cpu * sizeof one, sizeof one);
-      mlg_flow_merge(&delta.counters, &one);
-    }
-    round.flows.push_back(delta);
-  });
+  tables_->take(used, round);
+  return {};
 }
 
 // The last thing that libbpf complains about is often "-1"; the errno says which kind.
@@ -251,15 +262,17 @@ Error load_error(int error) {
   return kernel_error("cannot load the kernel programs", error);
 }
 
-base::Result<Skeleton> open_skeleton(const DataPlaneOptions& options, std::uint32_t flows_max) {
+base::Result<Skeleton> open_skeleton(const DataPlaneOptions& options, const FlowTableSizes& sizes) {
   LIBBPF_OPTS(bpf_object_open_opts, how);
   how.pin_root_path = options.pin_folder.c_str();
   Skeleton skeleton(sniffer_bpf__open_opts(&how));
   if (!skeleton) return kernel_error("cannot open the kernel programs", errno);
-  for (bpf_map* table : {skeleton->maps.flows_even, skeleton->maps.flows_odd}) {
-    const int set = bpf_map__set_max_entries(table, flows_max);
-    if (set != 0) return kernel_error("cannot size the flow tables", set);
-  }
+  skeleton->rodata->flows_max = sizes.flows_max;
+  skeleton->rodata->cpus = sizes.cpus;
+  int set = bpf_map__set_max_entries(skeleton->maps.flow_tables, sizes.tables());
+  if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flow_index, sizes.index_lines());
+  if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flows, sizes.flows());
+  if (set != 0) return kernel_error("cannot size the flow tables", set);
   return skeleton;
 }
 
@@ -278,13 +291,13 @@ base::Result<std::unique_ptr<DataPlane>> DataPlane::load(const DataPlaneOptions&
   if (cpus <= 0) return kernel_error("cannot count the CPUs", cpus);
   // Who only drops needs no flows: the smallest tables that the kernel makes.
   const std::uint32_t wanted = options.holder == Holder::sniffer ? options.flows_max : kFlowsMin;
-  auto skeleton =
-      open_skeleton(options, affordable_flows(wanted, static_cast<std::uint64_t>(cpus)));
+  const FlowTableSizes sizes = {static_cast<std::uint32_t>(cpus),
+                                affordable_flows(wanted, static_cast<std::uint64_t>(cpus))};
+  auto skeleton = open_skeleton(options, sizes);
   if (!skeleton.ok()) return skeleton.error();
   const int loaded = sniffer_bpf__load(skeleton->get());
   if (loaded != 0) return load_error(loaded);
-  auto plane = std::make_unique<LoadedDataPlane>(options, std::move(*skeleton),
-                                                 static_cast<std::size_t>(cpus));
+  auto plane = std::make_unique<LoadedDataPlane>(options, std::move(*skeleton), sizes);
   ready = plane->begin();
   if (!ready.ok()) return ready.error();
   return base::Result<std::unique_ptr<DataPlane>>(std::move(plane));

@@ -26,8 +26,8 @@ namespace mlguard::xdp {
 
 inline constexpr const char* kPinFolder = "/sys/fs/bpf/ml-guard";
 
-// The two flow tables take this much of the kernel's memory at most; with many CPUs they hold fewer
-// flows than asked for (each CPU has its own counters of every flow).
+// The flow tables take this much of the kernel's memory at most; with many CPUs they hold fewer
+// flows than asked for (each CPU has two of its own).
 inline constexpr std::uint64_t kFlowTablesBytesMax = 256ULL << 20;
 inline constexpr std::uint32_t kFlowsMin = 1'024;
 
@@ -40,7 +40,7 @@ enum class Holder {
 struct DataPlaneOptions {
   std::string pin_folder = kPinFolder;
   Holder holder = Holder::sniffer;
-  std::uint32_t flows_max = MLG_FLOWS_MAX_DEFAULT;  // of one round
+  std::uint32_t flows_max = MLG_FLOWS_MAX_DEFAULT;  // of one round on one CPU
 };
 
 enum class AttachMode {

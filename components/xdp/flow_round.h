@@ -8,7 +8,8 @@
 
 namespace mlguard::xdp {
 
-// What was added up of one flow, of all CPUs together.
+// What one CPU added up of a flow. Several of a round may be of the same one: of other CPUs, and of
+// before its events.
 struct FlowDelta {
   mlg_flow_key key = {};
   mlg_flow_counters counters = {};

@@ -10,8 +10,7 @@
 
 namespace mlguard::xdp {
 
-base::Status read_map(const MapShape& map, After after, const TakeEntry& take) {
-  const auto read = after == After::remove ? bpf_map_lookup_and_delete_batch : bpf_map_lookup_batch;
+base::Status read_map(const MapShape& map, const TakeEntry& take) {
   std::uint32_t batch_entries = 1'024;
   // Where the kernel goes on: a bucket's number or a key.
   std::vector<std::uint8_t> position(std::max(map.key_bytes, sizeof(std::uint32_t)));
@@ -21,8 +20,9 @@ base::Status read_map(const MapShape& map, After after, const TakeEntry& take) {
     keys.resize(batch_entries * map.key_bytes);
     values.resize(batch_entries * map.value_bytes);
     std::uint32_t count = batch_entries;
-    const int failed = read(map.fd, first ? nullptr : position.data(), position.data(), keys.data(),
-                            values.data(), &count, nullptr);
+    const int failed =
+        bpf_map_lookup_batch(map.fd, first ? nullptr : position.data(), position.data(),
+                             keys.data(), values.data(), &count, nullptr);
     const int error = failed == 0 ? 0 : errno;
     // A hash table cuts its batches between buckets only: this one is larger than a batch.
     if (error == ENOSPC) {

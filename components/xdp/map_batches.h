@@ -9,18 +9,15 @@
 
 namespace mlguard::xdp {
 
-// Whether what was read stays in the map.
-enum class After { keep, remove };
-
 struct MapShape {
   int fd = -1;
   std::size_t key_bytes = 0;
-  std::size_t value_bytes = 0;  // of all CPUs together for per-CPU maps
+  std::size_t value_bytes = 0;
 };
 
 // Called for each entry; the pointers are good during the call.
 using TakeEntry = std::function<void(const std::uint8_t* key, const std::uint8_t* value)>;
 
-base::Status read_map(const MapShape& map, After after, const TakeEntry& take);
+base::Status read_map(const MapShape& map, const TakeEntry& take);
 
 }  // namespace mlguard::xdp

@@ -1,5 +1,6 @@
 /* The headers that the kernel programs share, compiled as C under the warnings of user space. */
 #include "bpf/flow_account.h"
+#include "bpf/flow_table.h"
 #include "bpf/packet.h"
 
 enum mlg_parse_result headers_as_c(const void* data, const void* end,

@@ -28,8 +28,8 @@ Ran run(int program, const std::vector<std::uint8_t>& packet, int repeat) {
 
 }  // namespace
 
-int run_program(int program, const std::vector<std::uint8_t>& packet) {
-  return run(program, packet, 1).result;
+int run_program(int program, const std::vector<std::uint8_t>& packet, int repeat) {
+  return run(program, packet, repeat).result;
 }
 
 std::uint32_t time_program(int program, const std::vector<std::uint8_t>& packet, int repeat) {

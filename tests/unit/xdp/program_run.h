@@ -12,8 +12,8 @@ inline constexpr std::size_t kTestRunBytesMin = 14;
 
 inline constexpr int kNotRun = -2;  // nothing that a program returns
 
-// What the program returned; kNotRun when the kernel refused to run it.
-int run_program(int program, const std::vector<std::uint8_t>& packet);
+// What the program returned, the last of `repeat` times; kNotRun when the kernel refused to run it.
+int run_program(int program, const std::vector<std::uint8_t>& packet, int repeat = 1);
 // `repeat` times in a row; mean nanoseconds of one run, 0 when the kernel refused.
 std::uint32_t time_program(int program, const std::vector<std::uint8_t>& packet, int repeat);
 

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "bpf/data_plane.h"
 #include "support/pin_folder.h"
@@ -24,8 +26,21 @@ class ProgramTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    // Each CPU has its own tables: a test that moves would see a flow twice.
+    sched_getaffinity(0, sizeof all_cpus_, &all_cpus_);
+    cpu_set_t here;
+    CPU_ZERO(&here);
+    CPU_SET(static_cast<unsigned>(sched_getcpu()), &here);
+    sched_setaffinity(0, sizeof here, &here);
+    load(MLG_FLOWS_MAX_DEFAULT);
+  }
+  void TearDown() override {
+    if (plane_) sched_setaffinity(0, sizeof all_cpus_, &all_cpus_);
+  }
+  void load(std::uint32_t flows_max) {
     DataPlaneOptions options;
     options.pin_folder = pins_.path();
+    options.flows_max = flows_max;
     auto loaded = DataPlane::load(options);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     plane_ = std::move(*loaded);
@@ -45,6 +60,7 @@ class ProgramTest : public ::testing::Test {
 
   support::PinFolder pins_;
   std::unique_ptr<DataPlane> plane_;
+  cpu_set_t all_cpus_ = {};
 };
 
 std::uint64_t all_fates(const mlg_counters& counters) {
@@ -156,23 +172,40 @@ TEST_F(ProgramTest, EventsBeyondTheRingAreAddedUpInstead) {
   EXPECT_EQ(rest.side[0].packets + rest.side[1].packets, counted.ring_full);
 }
 
-TEST_F(ProgramTest, ASampleKeepsWholeFlowsAndCountsTheOthers) {
-  ASSERT_TRUE(plane_->sample(4).ok());
-  constexpr unsigned kFlows = 2'000;
+PacketFixture plain_udp() {
   PacketFixture udp;
   for (const PacketFixture& row : packet_fixtures()) {
     const bool plain = row.verdict == MLG_PARSE_OK && row.fields.family == MLG_FAMILY_IPV4 &&
                        row.fields.protocol == MLG_PROTOCOL_UDP && row.bytes[14] == 0x45;
     if (plain && row.bytes[12] == 0x08) udp = row;
   }
-  ASSERT_FALSE(udp.bytes.empty());
+  EXPECT_FALSE(udp.bytes.empty());
+  return udp;
+}
+
+// At TC, since the kernel takes 25 ms to begin a test run at XDP.
+void send_flows(const DataPlane& plane, unsigned first_port, unsigned flows, int packets) {
   constexpr std::size_t kSourcePort = 14 + 20;
-  // At TC, since the kernel takes 25 ms to begin a test run at XDP.
-  for (unsigned port = 1; port <= kFlows; ++port) {
+  PacketFixture udp = plain_udp();
+  for (unsigned port = first_port; port < first_port + flows; ++port) {
     udp.bytes[kSourcePort] = static_cast<std::uint8_t>(port >> 8);
     udp.bytes[kSourcePort + 1] = static_cast<std::uint8_t>(port);
-    ASSERT_GT(time_program(plane_->egress_program(), udp.bytes, 2), 0U);
+    ASSERT_NE(run_program(plane.egress_program(), udp.bytes, packets), kNotRun);
   }
+}
+
+std::uint64_t packets_in(const FlowRound& round) {
+  std::uint64_t packets = round.events.size();
+  for (const FlowDelta& flow : round.flows) {
+    packets += flow.counters.side[0].packets + flow.counters.side[1].packets;
+  }
+  return packets;
+}
+
+TEST_F(ProgramTest, ASampleKeepsWholeFlowsAndCountsTheOthers) {
+  ASSERT_TRUE(plane_->sample(4).ok());
+  constexpr unsigned kFlows = 2'000;
+  send_flows(*plane_, 1, kFlows, 2);
   const FlowRound round = read_round();
   for (const FlowDelta& flow : round.flows) {
     EXPECT_EQ(flow.counters.side[0].packets + flow.counters.side[1].packets, 2U);
@@ -180,6 +213,62 @@ TEST_F(ProgramTest, ASampleKeepsWholeFlowsAndCountsTheOthers) {
   EXPECT_NEAR(static_cast<double>(round.flows.size()), kFlows / 4.0, kFlows / 20.0);
   const mlg_counters counted = counters(MLG_POINT_EGRESS);
   EXPECT_EQ(counted.fates[MLG_FATE_SAMPLED_OUT] + counted.fates[MLG_FATE_ADDED_UP], 2 * kFlows);
+}
+
+TEST_F(ProgramTest, InAFullTableTheOldestFlowsMakeRoomAndAreHandedOut) {
+  load(kFlowsMin);
+  constexpr unsigned kFlows = 3 * kFlowsMin;
+  send_flows(*plane_, 1, kFlows, 2);
+  const FlowRound round = read_round();
+  ASSERT_EQ(round.flows.size(), kFlows);
+  std::set<unsigned> ports;
+  for (std::size_t i = 0; i < round.flows.size(); ++i) {
+    const FlowDelta& flow = round.flows[i];
+    EXPECT_EQ(flow.counters.side[0].packets + flow.counters.side[1].packets, 2U);
+    const mlg_packet packet = parsed(plain_udp());
+    const bool low_is_fixed = flow.key.low_port == packet.destination_port;
+    const unsigned port = low_is_fixed ? flow.key.high_port : flow.key.low_port;
+    ports.insert(port);
+    // The index's lines may be full before the table is, and let go of a flow that is younger.
+    if (i < kFlowsMin) {
+      EXPECT_LE(port, kFlows - kFlowsMin / 2);
+    }
+  }
+  EXPECT_EQ(ports.size(), kFlows);
+  EXPECT_EQ(counters(MLG_POINT_EGRESS).fates[MLG_FATE_ADDED_UP], 2 * kFlows);
+  send_flows(*plane_, 1, 1, 5);
+  EXPECT_EQ(packets_in(read_round()), 5U) << "the other table is as large and was empty";
+}
+
+TEST_F(ProgramTest, AFloodLeavesRoomInTheRingForEvents) {
+  load(kFlowsMin);
+  constexpr unsigned kFlows = 40'000;
+  ASSERT_GT(kFlows * sizeof(mlg_round_flow), MLG_EVICTED_BYTES_MAX);
+  send_flows(*plane_, 1, kFlows, 1);
+  PacketFixture syn;
+  for (const PacketFixture& row : packet_fixtures()) {
+    if (expected_fate(row) == MLG_FATE_EVENT) syn = row;
+  }
+  run_program(plane_->ingress_program(), syn.bytes);
+  const mlg_counters counted = counters(MLG_POINT_EGRESS);
+  EXPECT_EQ(counted.fates[MLG_FATE_ADDED_UP], kFlows);
+  EXPECT_EQ(counters(MLG_POINT_INGRESS).fates[MLG_FATE_EVENT], 1U);
+  const FlowRound round = read_round();
+  EXPECT_EQ(round.events.size(), 1U);
+  constexpr std::uint64_t kHandedOut = MLG_EVICTED_BYTES_MAX / (sizeof(mlg_round_flow) + 8);
+  EXPECT_NEAR(static_cast<double>(packets_in(round)), kHandedOut + kFlowsMin, 2.0);
+}
+
+TEST_F(ProgramTest, WhatDoesNotFitARoundIsToldByItself) {
+  const PacketFixture udp = plain_udp();
+  constexpr int kPackets = 150'000;
+  ASSERT_NE(run_program(plane_->ingress_program(), udp.bytes, kPackets), kNotRun);
+  const FlowRound round = read_round();
+  EXPECT_EQ(packets_in(round), std::uint64_t{kPackets});
+  EXPECT_EQ(round.events.size(), 2U) << "one each time that 65,535 packets are counted";
+  const mlg_counters counted = counters(MLG_POINT_INGRESS);
+  EXPECT_EQ(counted.fates[MLG_FATE_EVENT], round.events.size());
+  EXPECT_EQ(all_fates(counted), std::uint64_t{kPackets});
 }
 
 }  // namespace
