@@ -1,5 +1,5 @@
 /* What the kernel programs (sniffer.bpf.c) and user space tell each other through maps: the
- * blocklist, the flows of one round, events, counters and settings.
+ * blocklist (block_table.h), the flows of one round (flow_table.h), events, counters and settings.
  *
  * Times are nanoseconds: of CLOCK_MONOTONIC where a packet is told (`time_ns`), of CLOCK_BOOTTIME,
  * which goes on while the machine sleeps, where a block ends (`expires_boot_ns`).
@@ -8,6 +8,7 @@
 #ifndef MLGUARD_BPF_DATA_PLANE_H
 #define MLGUARD_BPF_DATA_PLANE_H
 
+#include "block_table.h"
 #include "flow_account.h"
 #include "flow_table.h"
 
@@ -15,36 +16,6 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast" /* C has no other casts. */
 #endif
-
-/* ---- The blocklist: pinned, so that it outlives both the sniffer and the firewall. ---- */
-
-/* Single addresses and prefixes that fit; both maps take memory for what is in them only. */
-#define MLG_BLOCKED_ADDRESSES_MAX 524288
-#define MLG_BLOCKED_PREFIXES_MAX 65536
-
-struct mlg_block_address {
-  __u8 address[MLG_ADDRESS_BYTES]; /* IPv4 as ::ffff:a.b.c.d, as in mlg_packet */
-};
-/* The kernel's longest-prefix-match trie wants the length first, in host byte order. */
-struct mlg_block_prefix {
-  __u32 prefix_bits; /* of the 16 bytes: 96 more than IPv4's own */
-  __u8 address[MLG_ADDRESS_BYTES];
-};
-struct mlg_block {
-  __u64 expires_boot_ns; /* from then on it drops nothing any more; 0: never */
-  __u64 packets;         /* dropped by it */
-  __u64 bytes;           /* of these, by their IP length */
-};
-MLG_STATIC_ASSERT(sizeof(struct mlg_block_address) == 16, "a key of the blocklist");
-MLG_STATIC_ASSERT(sizeof(struct mlg_block_prefix) == 20, "a key of the blocklist");
-MLG_STATIC_ASSERT(sizeof(struct mlg_block) == 24, "a value of the blocklist");
-
-/* One entry. Searching the trie costs three times what the hash table does: it is left out while
- * there is no prefix in it. */
-struct mlg_blocklist_state {
-  __u64 prefixes; /* how many there are; a number too high costs time, one too low blocks nothing */
-};
-MLG_STATIC_ASSERT(sizeof(struct mlg_blocklist_state) == 8, "shared with the kernel programs");
 
 /* ---- Flows. ---- */
 

@@ -70,9 +70,17 @@ MLG_STATIC_ASSERT(sizeof(struct mlg_table_state) == MLG_CACHE_LINE_BYTES, "a cac
 
 #define MLG_HASH_WORDS (sizeof(struct mlg_flow_key) / 4)
 
+/* splitmix64's (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+ */
+MLG_INLINE __u64 mlg_hash_finish(__u64 hash) {
+  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
+  return hash ^ (hash >> 31);
+}
+
 /* Spread evenly over 64 bits, the same for both directions. NH of UMAC (RFC 4418, 5.2.2) over the
- * words of the key, then splitmix64's finalizer: the products do not wait for each other, and who
- * does not know the secret cannot choose flows that meet in one line of the index. */
+ * words of the key: the products do not wait for each other, and who does not know the secret
+ * cannot choose flows that meet in one line of the index. */
 MLG_INLINE __u64 mlg_flow_hash(const struct mlg_flow_key* key, const __u32* secret) {
   __u64 hash = 0;
   for (unsigned i = 0; i < MLG_HASH_WORDS; i += 2) {
@@ -80,9 +88,7 @@ MLG_INLINE __u64 mlg_flow_hash(const struct mlg_flow_key* key, const __u32* secr
     __builtin_memcpy(words, (const __u8*)key + i * sizeof(__u32), sizeof(words));
     hash += (__u64)(__u32)(words[0] + secret[i]) * (__u32)(words[1] + secret[i + 1]);
   }
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-  return hash ^ (hash >> 31);
+  return mlg_hash_finish(hash);
 }
 
 /* The hash's parts: the upper half chooses the line, the lower half the sample; its lowest bits

@@ -14,13 +14,40 @@
 /* ---- Maps. ---- */
 
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, MLG_BLOCKED_ADDRESSES_MAX);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(map_flags, BPF_F_MMAPABLE);
   __uint(pinning, LIBBPF_PIN_BY_NAME);
-  __type(key, struct mlg_block_address);
-  __type(value, struct mlg_block);
-} block_addresses SEC(".maps");
+  __type(key, __u32);
+  __type(value, struct mlg_blocklist_state);
+} blocked_state SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_BLOCKED_LINES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+  __type(key, __u32);
+  __type(value, __u64);
+} blocked_filter SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_BLOCKED_LINES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+  __type(key, __u32);
+  __type(value, struct mlg_index_line);
+} blocked_index SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_BLOCKED_ADDRESSES_MAX);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+  __type(key, __u32);
+  __type(value, struct mlg_blocked_address);
+} blocked_addresses SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -30,14 +57,6 @@ struct {
   __type(key, struct mlg_block_prefix);
   __type(value, struct mlg_block);
 } block_prefixes SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __uint(pinning, LIBBPF_PIN_BY_NAME);
-  __type(key, __u32);
-  __type(value, struct mlg_blocklist_state);
-} block_state SEC(".maps");
 
 /* Set before the programs are loaded, together with the sizes of the maps below. */
 const volatile __u32 flows_max = 1; /* of one table */
@@ -123,12 +142,62 @@ static __always_inline int drops(struct mlg_block* block, const struct mlg_packe
   return 1;
 }
 
+static __always_inline int same_address(const __u8* a, const __u8* b) {
+  __u64 words[4];
+  __builtin_memcpy(&words[0], a, MLG_ADDRESS_BYTES);
+  __builtin_memcpy(&words[2], b, MLG_ADDRESS_BYTES);
+  return ((words[0] ^ words[2]) | (words[1] ^ words[3])) == 0;
+}
+
+struct blocked_search {
+  __u8 address[MLG_ADDRESS_BYTES];
+  __u32 tag;
+  __u32 home;
+  __u32 number; /* of the address; NOT_FOUND */
+};
+#define NOT_FOUND (~0U)
+
+/* 1: there is nothing to search beyond this line. */
+static __always_inline long search_line(__u32 step, struct blocked_search* search) {
+  const __u32 at = (search->home + step) % MLG_BLOCKED_LINES;
+  const struct mlg_index_line* line = bpf_map_lookup_elem(&blocked_index, &at);
+  if (!line) return 1;
+  for (int i = 0; i < MLG_INDEX_ENTRIES; ++i) {
+    const __u32 entry = line->entry[i];
+    if (entry == 0) return 1;
+    if ((entry & ~MLG_INDEX_NUMBER_MASK) != search->tag) continue;
+    const __u32 number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
+    const struct mlg_blocked_address* found = bpf_map_lookup_elem(&blocked_addresses, &number);
+    if (!found || !same_address(found->address, search->address)) continue;
+    search->number = number;
+    return 1;
+  }
+  return 0;
+}
+
+static long search_next_line(__u32 index, void* search) { return search_line(index + 1, search); }
+
+static __always_inline struct mlg_block* find_blocked(const __u8* address, __u64 secret) {
+  const __u64 hash = mlg_block_hash(address, secret);
+  const __u32 home = mlg_block_line_of(hash);
+  const __u64* filter = bpf_map_lookup_elem(&blocked_filter, &home);
+  if (!filter || (*filter & mlg_block_filter_bit_of(hash)) == 0) return 0;
+  struct blocked_search search = {.tag = mlg_index_tag_of(hash), .home = home, .number = NOT_FOUND};
+  __builtin_memcpy(search.address, address, MLG_ADDRESS_BYTES);
+  if (!search_line(0, &search)) {
+    bpf_loop(MLG_BLOCKED_LINES_AN_ADDRESS - 1, search_next_line, &search, 0);
+  }
+  struct mlg_blocked_address* found = bpf_map_lookup_elem(&blocked_addresses, &search.number);
+  return found ? &found->block : 0;
+}
+
 static __always_inline int is_blocked(const struct mlg_packet* packet) {
+  const struct mlg_blocklist_state* state = bpf_map_lookup_elem(&blocked_state, &only_entry);
+  if (!state) return 0;
+  if (drops(find_blocked(packet->source, state->hash_secret), packet)) return 1;
+  if (state->prefixes == 0) return 0;
   struct mlg_block_prefix prefix = {.prefix_bits = MLG_ADDRESS_BYTES * 8};
   __builtin_memcpy(prefix.address, packet->source, MLG_ADDRESS_BYTES);
-  if (drops(bpf_map_lookup_elem(&block_addresses, prefix.address), packet)) return 1;
-  const struct mlg_blocklist_state* state = bpf_map_lookup_elem(&block_state, &only_entry);
-  if (!state || state->prefixes == 0) return 0;
   return drops(bpf_map_lookup_elem(&block_prefixes, &prefix), packet);
 }
 

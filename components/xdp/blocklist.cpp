@@ -2,15 +2,19 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <utility>
 
+#include "base/logging.h"
 #include "base/unique_fd.h"
+#include "xdp/address_table.h"
 #include "xdp/kernel_error.h"
 #include "xdp/map_batches.h"
+#include "xdp/pinned_map.h"
 #include "xdp/pins.h"
 
 namespace mlguard::xdp {
@@ -21,111 +25,84 @@ using base::ErrorCode;
 using base::Status;
 using base::UniqueFd;
 
-constexpr __u32 kOnlyEntry = 0;
-
-// As sniffer.bpf.c declares them: the loader refuses pins of another shape.
-struct MapKind {
-  const char* name;
-  bpf_map_type type;
-  __u32 key_bytes;
-  __u32 value_bytes;
-  __u32 entries_max;
-  __u32 flags;
-};
-constexpr MapKind kAddresses = {"block_addresses",         BPF_MAP_TYPE_HASH,
-                                sizeof(mlg_block_address), sizeof(mlg_block),
-                                MLG_BLOCKED_ADDRESSES_MAX, BPF_F_NO_PREALLOC};
 constexpr MapKind kPrefixes = {"block_prefixes",         BPF_MAP_TYPE_LPM_TRIE,
                                sizeof(mlg_block_prefix), sizeof(mlg_block),
                                MLG_BLOCKED_PREFIXES_MAX, BPF_F_NO_PREALLOC};
-constexpr MapKind kState = {
-    "block_state", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(mlg_blocklist_state), 1, 0};
 
-base::Result<UniqueFd> open_map(const std::string& pin_folder, const MapKind& kind) {
-  const std::string path = pin_folder + "/" + kind.name;
-  UniqueFd map(bpf_obj_get(path.c_str()));
-  if (map.valid()) return map;
-  if (errno != ENOENT) return kernel_error("cannot open " + path, errno);
-  LIBBPF_OPTS(bpf_map_create_opts, how);
-  how.map_flags = kind.flags;
-  map.reset(bpf_map_create(kind.type, kind.name, kind.key_bytes, kind.value_bytes, kind.entries_max,
-                           &how));
-  if (!map.valid()) return kernel_error(std::string("cannot make the map ") + kind.name, errno);
-  if (bpf_obj_pin(map.get(), path.c_str()) == 0) return map;
-  if (errno != EEXIST) return kernel_error("cannot pin " + path, errno);
-  map.reset(bpf_obj_get(path.c_str()));  // another process was quicker
-  if (!map.valid()) return kernel_error("cannot open " + path, errno);
-  return map;
+// Where versions before the address table kept addresses, in a hash map, and the number of
+// prefixes.
+constexpr const char* kOlderAddresses = "block_addresses";
+constexpr const char* kOlderState = "block_state";
+
+Error full(std::uint64_t limit, const char* what) {
+  return {ErrorCode::too_large, "blocklist_full",
+          "the kernel's blocklist is full (" + std::to_string(limit) + " " + what +
+              "): join neighbouring addresses into prefixes, or let rules end sooner"};
 }
+
+Address address_of(const std::uint8_t* bytes) {
+  Address address;
+  std::memcpy(address.data(), bytes, address.size());
+  return address;
+}
+
+bool is_address(const BlockedNetwork& network) { return network.prefix_bits == kAddressBits; }
 
 class PinnedBlocklist final : public Blocklist {
  public:
-  PinnedBlocklist(UniqueFd addresses, UniqueFd prefixes, UniqueFd state)
-      : addresses_(std::move(addresses)),
-        prefixes_(std::move(prefixes)),
-        state_(std::move(state)) {}
+  PinnedBlocklist(AddressTable addresses, UniqueFd prefixes)
+      : addresses_(std::move(addresses)), prefixes_(std::move(prefixes)) {}
 
   Status block(const std::vector<Block>& blocks) override;
   Status unblock(const std::vector<BlockedNetwork>& networks) override;
   base::Result<std::vector<BlockInForce>> list() override;
   // What an earlier process said of the number of prefixes is not relied on.
   Status count_prefixes();
+  // The programs of an older version drop by its maps until they are replaced.
+  Status take_over_older(const std::string& pin_folder);
 
  private:
-  struct Place {
-    int map = -1;
-    mlg_block_prefix prefix = {};  // the address alone is the key of the other map
-    const void* key() const {
-      return prefix.prefix_bits == kAddressBits ? static_cast<const void*>(prefix.address)
-                                                : &prefix;
-    }
-  };
+  static mlg_block_prefix prefix_of(const BlockedNetwork& network);
+  Status put_address(const Block& block);
+  Status put_prefix(const Block& block);
+  void set_prefixes(std::uint64_t count);
 
-  Place place_of(const BlockedNetwork& network) const;
-  Status put(const Block& block);
-  Status set_prefixes(std::uint64_t count);
-
-  UniqueFd addresses_;
+  AddressTable addresses_;
   UniqueFd prefixes_;
-  UniqueFd state_;
   std::uint64_t prefix_count_ = 0;
 };
 
-PinnedBlocklist::Place PinnedBlocklist::place_of(const BlockedNetwork& network) const {
-  Place place;
-  place.map = network.prefix_bits == kAddressBits ? addresses_.get() : prefixes_.get();
-  place.prefix.prefix_bits = network.prefix_bits;
-  std::memcpy(place.prefix.address, network.address.data(), network.address.size());
-  return place;
+mlg_block_prefix PinnedBlocklist::prefix_of(const BlockedNetwork& network) {
+  mlg_block_prefix prefix = {};
+  prefix.prefix_bits = network.prefix_bits;
+  std::memcpy(prefix.address, network.address.data(), network.address.size());
+  return prefix;
 }
 
-Status PinnedBlocklist::put(const Block& block) {
-  const Place place = place_of(block.network);
+Status PinnedBlocklist::put_address(const Block& block) {
+  const base::Result<bool> fits =
+      addresses_.put(block.network.address, {block.expires_boot_ns, 0, 0});
+  if (!fits.ok()) return fits.error();
+  if (!*fits) return full(MLG_BLOCKED_ADDRESSES_MAX, "addresses");
+  return {};
+}
+
+Status PinnedBlocklist::put_prefix(const Block& block) {
+  const mlg_block_prefix prefix = prefix_of(block.network);
   mlg_block value = {};
-  const bool known = bpf_map_lookup_elem(place.map, place.key(), &value) == 0;
+  const bool known = bpf_map_lookup_elem(prefixes_.get(), &prefix, &value) == 0;
   value.expires_boot_ns = block.expires_boot_ns;
-  const bool is_prefix = block.network.prefix_bits != kAddressBits;
   // Counted first: a number too high costs a search, one too low would let packets through.
-  if (is_prefix && !known) {
-    const Status counted = set_prefixes(prefix_count_ + 1);
-    if (!counted.ok()) return counted;
-  }
-  if (bpf_map_update_elem(place.map, place.key(), &value, BPF_ANY) == 0) return {};
+  if (!known) set_prefixes(prefix_count_ + 1);
+  if (bpf_map_update_elem(prefixes_.get(), &prefix, &value, BPF_ANY) == 0) return {};
   const int error = errno;
-  if (error == E2BIG || error == ENOSPC) {
-    return Error(
-        ErrorCode::too_large, "blocklist_full",
-        "the kernel's blocklist is full (" +
-            std::to_string(is_prefix ? MLG_BLOCKED_PREFIXES_MAX : MLG_BLOCKED_ADDRESSES_MAX) +
-            (is_prefix ? " prefixes" : " addresses") +
-            "): join neighbouring addresses into prefixes, or let rules end sooner");
-  }
+  if (error == E2BIG || error == ENOSPC) return full(MLG_BLOCKED_PREFIXES_MAX, "prefixes");
   return kernel_error("cannot add to the kernel's blocklist", error);
 }
 
 Status PinnedBlocklist::block(const std::vector<Block>& blocks) {
   for (const Block& one : blocks) {
-    const Status put_one = put(one);
+    const Status put_one = is_address(one.network) ? put_address(one) : put_prefix(one);
     if (!put_one.ok()) return put_one;
   }
   return {};
@@ -133,11 +110,13 @@ Status PinnedBlocklist::block(const std::vector<Block>& blocks) {
 
 Status PinnedBlocklist::unblock(const std::vector<BlockedNetwork>& networks) {
   for (const BlockedNetwork& network : networks) {
-    const Place place = place_of(network);
-    if (bpf_map_delete_elem(place.map, place.key()) == 0) {
-      if (network.prefix_bits == kAddressBits || prefix_count_ == 0) continue;
-      const Status counted = set_prefixes(prefix_count_ - 1);
-      if (!counted.ok()) return counted;
+    if (is_address(network)) {
+      addresses_.remove(network.address);
+      continue;
+    }
+    const mlg_block_prefix prefix = prefix_of(network);
+    if (bpf_map_delete_elem(prefixes_.get(), &prefix) == 0) {
+      if (prefix_count_ > 0) set_prefixes(prefix_count_ - 1);
     } else if (errno != ENOENT) {
       return kernel_error("cannot remove from the kernel's blocklist", errno);
     }
@@ -147,38 +126,25 @@ Status PinnedBlocklist::unblock(const std::vector<BlockedNetwork>& networks) {
 
 base::Result<std::vector<BlockInForce>> PinnedBlocklist::list() {
   std::vector<BlockInForce> found;
-  const auto add = [&](const std::uint8_t* address, std::uint32_t bits, const std::uint8_t* value) {
-    mlg_block block;
-    std::memcpy(&block, value, sizeof block);
-    BlockInForce entry;
-    std::memcpy(entry.block.network.address.data(), address, MLG_ADDRESS_BYTES);
-    entry.block.network.prefix_bits = bits;
-    entry.block.expires_boot_ns = block.expires_boot_ns;
-    entry.packets = block.packets;
-    entry.bytes = block.bytes;
-    found.push_back(entry);
+  const auto add = [&](const Address& address, std::uint32_t bits, const mlg_block& block) {
+    found.push_back({{{address, bits}, block.expires_boot_ns}, block.packets, block.bytes});
   };
-  Status read = read_map(
-      {addresses_.get(), kAddresses.key_bytes, kAddresses.value_bytes},
-      [&](const std::uint8_t* key, const std::uint8_t* value) { add(key, kAddressBits, value); });
-  if (!read.ok()) return read.error();
-  read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes},
-                  [&](const std::uint8_t* key, const std::uint8_t* value) {
-                    mlg_block_prefix prefix;
-                    std::memcpy(&prefix, key, sizeof prefix);
-                    add(prefix.address, prefix.prefix_bits, value);
-                  });
+  for (const BlockedAddress& one : addresses_.list()) add(one.address, kAddressBits, one.block);
+  const Status read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes},
+                               [&](const std::uint8_t* key, const std::uint8_t* value) {
+                                 mlg_block_prefix prefix;
+                                 mlg_block block;
+                                 std::memcpy(&prefix, key, sizeof prefix);
+                                 std::memcpy(&block, value, sizeof block);
+                                 add(address_of(prefix.address), prefix.prefix_bits, block);
+                               });
   if (!read.ok()) return read.error();
   return found;
 }
 
-Status PinnedBlocklist::set_prefixes(std::uint64_t count) {
-  const mlg_blocklist_state state = {count};
-  if (bpf_map_update_elem(state_.get(), &kOnlyEntry, &state, BPF_ANY) != 0) {
-    return kernel_error("cannot change the blocklist's state", errno);
-  }
+void PinnedBlocklist::set_prefixes(std::uint64_t count) {
+  addresses_.set_prefixes(count);
   prefix_count_ = count;
-  return {};
 }
 
 Status PinnedBlocklist::count_prefixes() {
@@ -186,7 +152,29 @@ Status PinnedBlocklist::count_prefixes() {
   const Status read = read_map({prefixes_.get(), kPrefixes.key_bytes, kPrefixes.value_bytes},
                                [&](const auto*, const auto*) { ++count; });
   if (!read.ok()) return read;
-  return set_prefixes(count);
+  set_prefixes(count);
+  return {};
+}
+
+Status PinnedBlocklist::take_over_older(const std::string& pin_folder) {
+  const std::string path = pin_folder + "/" + kOlderAddresses;
+  const UniqueFd older(bpf_obj_get(path.c_str()));
+  if (!older.valid()) return {};
+  std::size_t taken = 0;
+  const Status read = read_map({older.get(), MLG_ADDRESS_BYTES, sizeof(mlg_block)},
+                               [&](const std::uint8_t* key, const std::uint8_t* value) {
+                                 mlg_block block;
+                                 std::memcpy(&block, value, sizeof block);
+                                 const base::Result<bool> put =
+                                     addresses_.put(address_of(key), block);
+                                 if (put.ok() && *put) ++taken;
+                               });
+  if (!read.ok()) return read;
+  unlink(path.c_str());
+  unlink((pin_folder + "/" + kOlderState).c_str());
+  base::log_info("took over the blocklist of an older version",
+                 {{"addresses", std::to_string(taken)}});
+  return {};
 }
 
 }  // namespace
@@ -194,17 +182,19 @@ Status PinnedBlocklist::count_prefixes() {
 base::Result<std::unique_ptr<Blocklist>> Blocklist::open(const std::string& pin_folder) {
   const Status ready = prepare_pin_folder(pin_folder);
   if (!ready.ok()) return ready.error();
-  base::Result<UniqueFd> addresses = open_map(pin_folder, kAddresses);
+  base::Result<AddressTable> addresses = AddressTable::open(pin_folder);
   if (!addresses.ok()) return addresses.error();
-  base::Result<UniqueFd> prefixes = open_map(pin_folder, kPrefixes);
+  base::Result<UniqueFd> prefixes = open_pinned_map(pin_folder, kPrefixes);
   if (!prefixes.ok()) return prefixes.error();
-  base::Result<UniqueFd> state = open_map(pin_folder, kState);
-  if (!state.ok()) return state.error();
-  auto list = std::make_unique<PinnedBlocklist>(std::move(*addresses), std::move(*prefixes),
-                                                std::move(*state));
-  const Status counted = list->count_prefixes();
-  if (!counted.ok()) return counted.error();
+  auto list = std::make_unique<PinnedBlocklist>(std::move(*addresses), std::move(*prefixes));
+  Status done = list->count_prefixes();
+  if (done.ok()) done = list->take_over_older(pin_folder);
+  if (!done.ok()) return done.error();
   return base::Result<std::unique_ptr<Blocklist>>(std::move(list));
+}
+
+bool has_older_blocklist(const std::string& pin_folder) {
+  return access((pin_folder + "/" + kOlderAddresses).c_str(), F_OK) == 0;
 }
 
 std::uint64_t boot_ns() {

@@ -45,17 +45,20 @@ struct BlockInForce {
 
 class Blocklist {
  public:
-  // Makes and pins the maps where nobody has yet.
+  // Makes and pins the maps where nobody has yet, and takes over what an older version pinned.
   static base::Result<std::unique_ptr<Blocklist>> open(const std::string& pin_folder);
   virtual ~Blocklist() = default;
 
-  // Adds them. One that is there gets the new expiry and keeps its counters (drops of the
-  // microsecond in between may go uncounted, never undropped).
+  // Adds them. One that is there gets the new expiry and keeps its counters (of a prefix, drops of
+  // the microsecond in between may go uncounted, never undropped).
   virtual base::Status block(const std::vector<Block>& blocks) = 0;
   // What is not there is no error.
   virtual base::Status unblock(const std::vector<BlockedNetwork>& networks) = 0;
   virtual base::Result<std::vector<BlockInForce>> list() = 0;
 };
+
+// Whether the pins of an older version are there still: open() takes them over.
+bool has_older_blocklist(const std::string& pin_folder);
 
 // Of now, for expires_boot_ns.
 std::uint64_t boot_ns();

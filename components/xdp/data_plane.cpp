@@ -18,6 +18,7 @@
 #include "base/unique_fd.h"
 #include "bpf/sniffer.skel.h"
 #include "xdp/attachment.h"
+#include "xdp/blocklist.h"
 #include "xdp/flow_tables.h"
 #include "xdp/kernel_error.h"
 #include "xdp/pins.h"
@@ -287,6 +288,11 @@ base::Result<std::unique_ptr<DataPlane>> DataPlane::load(const DataPlaneOptions&
   if (ready.ok()) ready = prepare_pin_folder(options.pin_folder);
   if (!ready.ok()) return ready.error();
   libbpf_set_print(log_libbpf);
+  // Before programs go by the new one.
+  if (has_older_blocklist(options.pin_folder)) {
+    const auto list = Blocklist::open(options.pin_folder);
+    if (!list.ok()) return list.error();
+  }
   const int cpus = libbpf_num_possible_cpus();
   if (cpus <= 0) return kernel_error("cannot count the CPUs", cpus);
   // Who only drops needs no flows: the smallest tables that the kernel makes.

@@ -1,6 +1,6 @@
 // Pins: what is kept in the BPF file system so that it outlives processes.
 //
-//     PIN_FOLDER/block_addresses, block_prefixes, block_state     the blocklist's maps
+//     PIN_FOLDER/blocked_*, block_prefixes                        the blocklist's maps
 //     PIN_FOLDER/interfaces/NAME/link                             the XDP program's attachment
 //     PIN_FOLDER/interfaces/NAME/sniffer, firewall                folders: who wants it attached
 //
