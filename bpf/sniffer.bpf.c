@@ -177,24 +177,34 @@ static __always_inline long search_line(__u32 step, struct blocked_search* searc
 
 static long search_next_line(__u32 index, void* search) { return search_line(index + 1, search); }
 
-static __always_inline struct mlg_block* find_blocked(const __u8* address, __u64 secret) {
-  const __u64 hash = mlg_block_hash(address, secret);
-  const __u32 home = mlg_block_line_of(hash);
-  const __u64* filter = bpf_map_lookup_elem(&blocked_filter, &home);
-  if (!filter || (*filter & mlg_block_filter_bit_of(hash)) == 0) return 0;
-  struct blocked_search search = {.tag = mlg_index_tag_of(hash), .home = home, .number = NOT_FOUND};
-  __builtin_memcpy(search.address, address, MLG_ADDRESS_BYTES);
+/* Not static, as the others that are not: the verifier walks through it once, and not once for each
+ * way that leads to it. */
+__noinline __u32 search_blocked(const struct mlg_packet* packet, __u64 hash) {
+  if (!packet) return NOT_FOUND;
+  struct blocked_search search = {
+      .tag = mlg_index_tag_of(hash), .home = mlg_block_line_of(hash), .number = NOT_FOUND};
+  __builtin_memcpy(search.address, packet->source, MLG_ADDRESS_BYTES);
   if (!search_line(0, &search)) {
     bpf_loop(MLG_BLOCKED_LINES_AN_ADDRESS - 1, search_next_line, &search, 0);
   }
-  struct mlg_blocked_address* found = bpf_map_lookup_elem(&blocked_addresses, &search.number);
+  return search.number;
+}
+
+static __always_inline struct mlg_block* find_blocked(const struct mlg_packet* packet,
+                                                      __u64 secret) {
+  const __u64 hash = mlg_block_hash(packet->source, secret);
+  const __u32 home = mlg_block_line_of(hash);
+  const __u64* filter = bpf_map_lookup_elem(&blocked_filter, &home);
+  if (!filter || (*filter & mlg_block_filter_bit_of(hash)) == 0) return 0;
+  const __u32 number = search_blocked(packet, hash);
+  struct mlg_blocked_address* found = bpf_map_lookup_elem(&blocked_addresses, &number);
   return found ? &found->block : 0;
 }
 
 static __always_inline int is_blocked(const struct mlg_packet* packet) {
   const struct mlg_blocklist_state* state = bpf_map_lookup_elem(&blocked_state, &only_entry);
   if (!state) return 0;
-  if (drops(find_blocked(packet->source, state->hash_secret), packet)) return 1;
+  if (drops(find_blocked(packet, state->hash_secret), packet)) return 1;
   if (state->prefixes == 0) return 0;
   struct mlg_block_prefix prefix = {.prefix_bits = MLG_ADDRESS_BYTES * 8};
   __builtin_memcpy(prefix.address, packet->source, MLG_ADDRESS_BYTES);
@@ -229,36 +239,49 @@ static __always_inline int tell_event(const struct mlg_packet* packet,
   return 1;
 }
 
-/* This CPU's table of this round. */
-struct table {
-  __u32 at; /* in flow_tables */
-  __u32 lines;
-  const __u32* secret;
-};
-
-static __always_inline struct mlg_index_line* line_of(const struct table* table, __u64 hash) {
-  const __u32 at = table->at * table->lines + mlg_index_line_of(hash, table->lines);
+/* `table`: this CPU's of this round, as it stands in flow_tables. */
+static __always_inline struct mlg_index_line* line_of(__u32 table, __u64 hash) {
+  const __u32 lines = mlg_index_lines(flows_max);
+  const __u32 at = table * lines + mlg_index_line_of(hash, lines);
   return bpf_map_lookup_elem(&flow_index, &at);
 }
 
-static __always_inline struct mlg_round_flow* flow_at(const struct table* table, __u32 number) {
-  const __u32 at = table->at * flows_max + number;
-  return bpf_map_lookup_elem(&flows, &at);
+static __always_inline struct mlg_round_flow* flow_at(__u32 table, __u32 number) {
+  const __u32 at = table * flows_max + number;
+  return number < flows_max ? bpf_map_lookup_elem(&flows, &at) : 0;
 }
 
-static __always_inline struct mlg_round_flow* find_flow(const struct table* table,
-                                                        const struct mlg_index_line* line,
-                                                        const struct mlg_flow_key* key,
-                                                        __u64 hash) {
-  const __u32 tag = mlg_index_tag_of(hash);
+/* Its number, when it is not the first with the bits of its hash. */
+__noinline __u32 search_flow(__u32 table, const struct mlg_flow_key* key, __u64 hash) {
+  const struct mlg_index_line* line = line_of(table, hash);
+  if (!line || !key) return NOT_FOUND;
   for (int i = 0; i < MLG_INDEX_ENTRIES; ++i) {
     const __u32 entry = line->entry[i];
-    if (entry == 0) return 0;
-    if ((entry & ~MLG_INDEX_NUMBER_MASK) != tag) continue;
-    struct mlg_round_flow* flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
-    if (flow && mlg_same_flow(&flow->key, key)) return flow;
+    if ((entry & ~MLG_INDEX_NUMBER_MASK) != mlg_index_tag_of(hash)) continue;
+    const __u32 number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
+    const struct mlg_round_flow* flow = flow_at(table, number);
+    if (flow && mlg_same_flow(&flow->key, key)) return number;
+  }
+  return NOT_FOUND;
+}
+
+static __always_inline __u32 first_entry_of(const struct mlg_index_line* line, __u32 tag) {
+  for (int i = 0; i < MLG_INDEX_ENTRIES; ++i) {
+    const __u32 entry = line->entry[i];
+    if (entry == 0 || (entry & ~MLG_INDEX_NUMBER_MASK) == tag) return entry;
   }
   return 0;
+}
+
+static __always_inline struct mlg_round_flow* find_flow(__u32 table, const struct mlg_flow_key* key,
+                                                        __u64 hash) {
+  const struct mlg_index_line* line = line_of(table, hash);
+  if (!line) return 0;
+  const __u32 entry = first_entry_of(line, mlg_index_tag_of(hash));
+  if (entry == 0) return 0;
+  struct mlg_round_flow* flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
+  if (flow && mlg_same_flow(&flow->key, key)) return flow;
+  return flow_at(table, search_flow(table, key, hash));
 }
 
 /* Its packets are counted as added up: what the ring does not take, user space misses and counts as
@@ -272,21 +295,21 @@ static __always_inline void hand_out(const struct mlg_round_flow* flow) {
   bpf_ringbuf_submit(told, BPF_RB_NO_WAKEUP);
 }
 
-/* In its line of the index, where that is full, or in the table: the oldest makes room. */
-static __always_inline struct mlg_round_flow* begin_flow(const struct table* table,
-                                                         struct mlg_index_line* line,
-                                                         const struct mlg_flow_key* key,
-                                                         __u64 hash) {
-  struct mlg_table_state* state = bpf_map_lookup_elem(&flow_tables, &table->at);
-  if (!state || flows_max == 0) return 0;
+/* The flow's number. In its line of the index, where that is full, or in the table, the oldest
+ * makes room. */
+__noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 hash) {
+  struct mlg_table_state* state = bpf_map_lookup_elem(&flow_tables, &table);
+  const struct mlg_settings* set = bpf_map_lookup_elem(&settings, &only_entry);
+  struct mlg_index_line* line = line_of(table, hash);
+  if (!state || !set || !line || !key || flows_max == 0) return NOT_FOUND;
   const int line_full = line->entry[MLG_INDEX_ENTRIES - 1] != 0;
   const __u32 oldest = (line->entry[0] & MLG_INDEX_NUMBER_MASK) - 1;
   const __u32 number = line_full ? oldest : state->begun % flows_max;
   struct mlg_round_flow* flow = flow_at(table, number);
-  if (!flow) return 0;
+  if (!flow) return NOT_FOUND;
   if (line_full || state->begun >= flows_max) {
-    struct mlg_index_line* old = line_of(table, mlg_flow_hash(&flow->key, table->secret));
-    if (!old) return 0;
+    struct mlg_index_line* old = line_of(table, mlg_flow_hash(&flow->key, set->hash_secret));
+    if (!old) return NOT_FOUND;
     hand_out(flow);
     mlg_index_remove(old, number);
   }
@@ -298,23 +321,20 @@ static __always_inline struct mlg_round_flow* begin_flow(const struct table* tab
   }
   flow->key = *key;
   mlg_round_clear(flow);
-  return flow;
+  return number;
 }
 
-static __always_inline enum mlg_fate add_up(const struct table* table,
-                                            const struct mlg_flow_key* key, __u64 hash,
+static __always_inline enum mlg_fate add_up(__u32 table, const struct mlg_flow_key* key, __u64 hash,
                                             const struct mlg_packet* packet,
                                             enum mlg_flow_direction direction,
                                             struct mlg_counters* count) {
-  struct mlg_index_line* line = line_of(table, hash);
-  if (!line) return MLG_FATE_NO_ROOM;
   const __u64 time_ns = bpf_ktime_get_ns();
-  struct mlg_round_flow* flow = find_flow(table, line, key, hash);
+  struct mlg_round_flow* flow = find_flow(table, key, hash);
   if (packet->tcp_flags & MLG_EVENT_FLAGS) {
     if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
     count->ring_full += 1;
   }
-  if (!flow) flow = begin_flow(table, line, key, hash);
+  if (!flow) flow = flow_at(table, begin_flow(table, key, hash));
   if (!flow) return MLG_FATE_NO_ROOM;
   if (mlg_round_account(flow, packet, direction, time_ns)) return MLG_FATE_ADDED_UP;
   if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
@@ -334,9 +354,7 @@ static __always_inline enum mlg_fate account(const struct mlg_packet* packet,
   const enum mlg_flow_direction direction = mlg_flow_key_of(packet, &key);
   const __u64 hash = mlg_flow_hash(&key, set->hash_secret);
   if ((__u32)hash > set->sample_below) return MLG_FATE_SAMPLED_OUT;
-  const struct table table = {round->table * cpus + cpu, mlg_index_lines(flows_max),
-                              set->hash_secret};
-  return add_up(&table, &key, hash, packet, direction, count);
+  return add_up(round->table * cpus + cpu, &key, hash, packet, direction, count);
 }
 
 static __always_inline void count_fate(struct mlg_counters* count, unsigned fate) {
