@@ -22,6 +22,7 @@
 /* The fields are those of mlg_flow_side. Gaps are one less than packets, the last packet came
  * `last_after_ns` after the first: the sums below cannot overflow. */
 struct mlg_round_side {
+  __u64 first_ns;
   __u64 size_squares;
   __u64 gap_squares_us2;
   __u32 bytes;
@@ -32,22 +33,40 @@ struct mlg_round_side {
   __u16 payload_packets;
   __u16 size_min;
   __u16 size_max;
-  __u16 initial_window;
-  __u16 syn_only;
-  __u16 flag_counts[MLG_TCP_FLAGS];
-  __u8 padding[4]; /* always zero */
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_round_side) == MLG_CACHE_LINE_BYTES, "a cache line");
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_side) == 48, "three quarters of a cache line");
 
-/* The key in the middle: packets of either direction use two neighbouring lines. */
-struct mlg_round_flow {
-  struct mlg_round_side low;
-  struct mlg_flow_key key;
-  __u64 first_ns[MLG_FLOW_DIRECTIONS]; /* as in mlg_flow_side */
-  __u8 padding[8];                     /* always zero */
-  struct mlg_round_side high;
+struct mlg_round_tcp {
+  __u16 flag_counts[MLG_TCP_FLAGS];
+  __u16 syn_only;
+  __u16 initial_window;
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_round_flow) == 192, "shared with the kernel programs");
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_tcp) == 20, "shared with the kernel programs");
+
+/* The key in two parts: of IPv4 addresses the first 12 bytes are always the same. */
+#define MLG_ADDRESS_HEAD_BYTES 12
+#define MLG_ADDRESS_TAIL_BYTES (MLG_ADDRESS_BYTES - MLG_ADDRESS_HEAD_BYTES)
+
+struct mlg_round_flow {
+  /* The first line. */
+  __u8 low_tail[MLG_ADDRESS_TAIL_BYTES];
+  __u8 high_tail[MLG_ADDRESS_TAIL_BYTES];
+  __u16 low_port;
+  __u16 high_port;
+  __u8 protocol;
+  __u8 first_direction; /* of `first`: enum mlg_flow_direction */
+  __u8 has_heads;       /* 0: both addresses are IPv4's, and the heads below mean nothing */
+  __u8 padding_0[1];    /* always zero */
+  struct mlg_round_side first;
+  /* The second. */
+  __u8 low_head[MLG_ADDRESS_HEAD_BYTES];
+  __u8 high_head[MLG_ADDRESS_HEAD_BYTES];
+  struct mlg_round_tcp tcp[MLG_FLOW_DIRECTIONS];
+  /* The third. */
+  struct mlg_round_side second;
+  __u8 padding_1[16]; /* always zero */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_flow) == 3 * MLG_CACHE_LINE_BYTES, "three cache lines");
 
 /* Finds flows: each entry is the number of a flow in the table and one, and above it some bits of
  * its hash. Entries stand in the order in which their flows began; zeros follow. */
@@ -113,47 +132,92 @@ MLG_INLINE void mlg_index_remove(struct mlg_index_line* line, __u32 number) {
   if (found || last == number + 1) line->entry[MLG_INDEX_ENTRIES - 1] = 0;
 }
 
-MLG_INLINE int mlg_same_flow(const struct mlg_flow_key* a, const struct mlg_flow_key* b) {
-  __u64 differ = 0;
-  for (unsigned i = 0; i < sizeof(*a); i += 8) {
-    __u64 words[2];
-    __builtin_memcpy(&words[0], (const __u8*)a + i, 8);
-    __builtin_memcpy(&words[1], (const __u8*)b + i, 8);
-    differ |= words[0] ^ words[1];
-  }
-  return differ == 0;
+MLG_INLINE __u32 mlg_read_u32(const __u8* at) {
+  __u32 value;
+  __builtin_memcpy(&value, at, sizeof(value));
+  return value;
 }
 
-MLG_INLINE void mlg_round_clear_side(struct mlg_round_side* side) {
-  __builtin_memset(side, 0, sizeof(*side));
+/* Whether it is the head of an IPv4 address, ::ffff:0:0/96. */
+MLG_INLINE int mlg_is_ipv4_head(const __u8* address) {
+  const __u32 zeros = mlg_read_u32(address) | mlg_read_u32(address + 4);
+  const __u32 ones = (__u32)mlg_read_be16(address + 8) << 16 | mlg_read_be16(address + 10);
+  return (zeros | (ones ^ 0xffffU)) == 0;
 }
 
-/* No packets; the key stays. */
+MLG_INLINE int mlg_same_head(const __u8* a, const __u8* b) {
+  return ((mlg_read_u32(a) ^ mlg_read_u32(b)) | (mlg_read_u32(a + 4) ^ mlg_read_u32(b + 4)) |
+          (mlg_read_u32(a + 8) ^ mlg_read_u32(b + 8))) == 0;
+}
+
 MLG_INLINE void mlg_round_clear(struct mlg_round_flow* flow) {
-  mlg_round_clear_side(&flow->low);
-  mlg_round_clear_side(&flow->high);
-  flow->first_ns[MLG_FROM_LOW] = 0;
-  flow->first_ns[MLG_FROM_HIGH] = 0;
+  __builtin_memset(&flow->first, 0, sizeof(flow->first));
+  __builtin_memset(&flow->tcp, 0, sizeof(flow->tcp));
+  __builtin_memset(&flow->second, 0, sizeof(flow->second));
+}
+
+/* A flow without packets yet. `direction`: of its first one. */
+MLG_INLINE void mlg_round_begin(struct mlg_round_flow* flow, const struct mlg_flow_key* key,
+                                enum mlg_flow_direction direction) {
+  __builtin_memset(flow, 0, sizeof(*flow));
+  __builtin_memcpy(flow->low_head, key->low_address, MLG_ADDRESS_HEAD_BYTES);
+  __builtin_memcpy(flow->high_head, key->high_address, MLG_ADDRESS_HEAD_BYTES);
+  __builtin_memcpy(flow->low_tail, key->low_address + MLG_ADDRESS_HEAD_BYTES,
+                   MLG_ADDRESS_TAIL_BYTES);
+  __builtin_memcpy(flow->high_tail, key->high_address + MLG_ADDRESS_HEAD_BYTES,
+                   MLG_ADDRESS_TAIL_BYTES);
+  flow->low_port = key->low_port;
+  flow->high_port = key->high_port;
+  flow->protocol = key->protocol;
+  flow->first_direction = (__u8)direction;
+  flow->has_heads = !mlg_is_ipv4_head(key->low_address) || !mlg_is_ipv4_head(key->high_address);
+}
+
+MLG_INLINE void mlg_round_key_of(const struct mlg_round_flow* flow, struct mlg_flow_key* key) {
+  __builtin_memset(key, 0, sizeof(*key));
+  __builtin_memcpy(key->low_address, flow->low_head, MLG_ADDRESS_HEAD_BYTES);
+  __builtin_memcpy(key->high_address, flow->high_head, MLG_ADDRESS_HEAD_BYTES);
+  __builtin_memcpy(key->low_address + MLG_ADDRESS_HEAD_BYTES, flow->low_tail,
+                   MLG_ADDRESS_TAIL_BYTES);
+  __builtin_memcpy(key->high_address + MLG_ADDRESS_HEAD_BYTES, flow->high_tail,
+                   MLG_ADDRESS_TAIL_BYTES);
+  key->low_port = flow->low_port;
+  key->high_port = flow->high_port;
+  key->protocol = flow->protocol;
+}
+
+/* Whether it is the flow of this key. */
+MLG_INLINE int mlg_round_is(const struct mlg_round_flow* flow, const struct mlg_flow_key* key) {
+  const __u32 differ =
+      (mlg_read_u32(flow->low_tail) ^ mlg_read_u32(key->low_address + MLG_ADDRESS_HEAD_BYTES)) |
+      (mlg_read_u32(flow->high_tail) ^ mlg_read_u32(key->high_address + MLG_ADDRESS_HEAD_BYTES)) |
+      (__u32)(flow->low_port ^ key->low_port) | (__u32)(flow->high_port ^ key->high_port) |
+      (__u32)(flow->protocol ^ key->protocol);
+  if (differ != 0) return 0;
+  if (flow->has_heads) {
+    return mlg_same_head(flow->low_head, key->low_address) &&
+           mlg_same_head(flow->high_head, key->high_address);
+  }
+  return mlg_is_ipv4_head(key->low_address) && mlg_is_ipv4_head(key->high_address);
 }
 
 MLG_INLINE int mlg_round_is_empty(const struct mlg_round_flow* flow) {
-  return flow->low.packets == 0 && flow->high.packets == 0;
+  return flow->first.packets == 0 && flow->second.packets == 0;
 }
 
-/* `first_ns`: of that side. The times of one CPU do not go back, and a round ends long before four
- * seconds: what says otherwise does not fit. */
-MLG_INLINE int mlg_round_fits(const struct mlg_round_side* side, __u64 first_ns, __u32 ip_bytes,
-                              __u64 time_ns) {
+/* The times of one CPU do not go back, and a round ends long before four seconds: what says
+ * otherwise does not fit. */
+MLG_INLINE int mlg_round_fits(const struct mlg_round_side* side, __u32 ip_bytes, __u64 time_ns) {
   if (ip_bytes > 0xffff || side->packets == 0xffff) return 0;
-  return side->packets == 0 || time_ns - first_ns <= 0xffffffffULL;
+  return side->packets == 0 || time_ns - side->first_ns <= 0xffffffffULL;
 }
 
-MLG_INLINE void mlg_round_add_time(struct mlg_round_side* side, __u64* first_ns, __u64 time_ns) {
+MLG_INLINE void mlg_round_add_time(struct mlg_round_side* side, __u64 time_ns) {
   if (side->packets == 0) {
-    *first_ns = time_ns;
+    side->first_ns = time_ns;
     return;
   }
-  const __u32 after_ns = (__u32)(time_ns - *first_ns);
+  const __u32 after_ns = (__u32)(time_ns - side->first_ns);
   if (after_ns <= side->last_after_ns) return; /* a gap of 0 */
   const __u32 gap_us = (after_ns - side->last_after_ns) / (__u32)MLG_NS_PER_US;
   side->gap_sum_us += gap_us;
@@ -161,14 +225,16 @@ MLG_INLINE void mlg_round_add_time(struct mlg_round_side* side, __u64* first_ns,
   side->last_after_ns = after_ns;
 }
 
-MLG_INLINE void mlg_round_add_tcp(struct mlg_round_side* side, const struct mlg_packet* packet) {
+/* `is_first`: nothing of this side was counted before. */
+MLG_INLINE void mlg_round_add_tcp(struct mlg_round_tcp* tcp, const struct mlg_packet* packet,
+                                  int is_first) {
   if (packet->protocol != MLG_PROTOCOL_TCP) return;
-  if (side->packets == 0) side->initial_window = packet->tcp_window;
+  if (is_first) tcp->initial_window = packet->tcp_window;
   for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) {
-    side->flag_counts[bit] = (__u16)(side->flag_counts[bit] + (packet->tcp_flags >> bit & 1));
+    tcp->flag_counts[bit] = (__u16)(tcp->flag_counts[bit] + (packet->tcp_flags >> bit & 1));
   }
   if ((packet->tcp_flags & (MLG_TCP_SYN | MLG_TCP_ACK)) == MLG_TCP_SYN) {
-    side->syn_only = (__u16)(side->syn_only + 1);
+    tcp->syn_only = (__u16)(tcp->syn_only + 1);
   }
 }
 
@@ -176,12 +242,12 @@ MLG_INLINE void mlg_round_add_tcp(struct mlg_round_side* side, const struct mlg_
  * counted. */
 MLG_INLINE int mlg_round_account(struct mlg_round_flow* flow, const struct mlg_packet* packet,
                                  enum mlg_flow_direction direction, __u64 time_ns) {
-  struct mlg_round_side* side = direction == MLG_FROM_HIGH ? &flow->high : &flow->low;
-  __u64* first_ns = &flow->first_ns[direction == MLG_FROM_HIGH ? 1 : 0];
-  if (!mlg_round_fits(side, *first_ns, packet->ip_bytes, time_ns)) return 0;
+  struct mlg_round_side* side =
+      flow->first_direction == (__u8)direction ? &flow->first : &flow->second;
+  if (!mlg_round_fits(side, packet->ip_bytes, time_ns)) return 0;
   const __u16 size = (__u16)packet->ip_bytes;
-  mlg_round_add_time(side, first_ns, time_ns);
-  mlg_round_add_tcp(side, packet);
+  mlg_round_add_time(side, time_ns);
+  mlg_round_add_tcp(&flow->tcp[direction == MLG_FROM_HIGH ? 1 : 0], packet, side->packets == 0);
   if (side->packets == 0 || size < side->size_min) side->size_min = size;
   if (size > side->size_max) side->size_max = size;
   side->packets = (__u16)(side->packets + 1);
@@ -192,31 +258,34 @@ MLG_INLINE int mlg_round_account(struct mlg_round_flow* flow, const struct mlg_p
   return 1;
 }
 
-MLG_INLINE void mlg_round_unfold_side(const struct mlg_round_side* side, __u64 first_ns,
-                                      struct mlg_flow_side* out) {
+MLG_INLINE void mlg_round_unfold_side(const struct mlg_round_side* side,
+                                      const struct mlg_round_tcp* tcp, struct mlg_flow_side* out) {
   __builtin_memset(out, 0, sizeof(*out));
   if (side->packets == 0) return;
   out->packets = side->packets;
   out->bytes = side->bytes;
   out->payload_bytes = side->payload_bytes;
   out->size_squares = side->size_squares;
-  out->first_ns = first_ns;
-  out->last_ns = first_ns + side->last_after_ns;
+  out->first_ns = side->first_ns;
+  out->last_ns = side->first_ns + side->last_after_ns;
   out->gap_sum_us = side->gap_sum_us;
   out->gap_squares_us2 = side->gap_squares_us2;
   out->gaps = side->packets - 1U;
-  for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) out->flag_counts[bit] = side->flag_counts[bit];
-  out->syn_only = side->syn_only;
+  for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) out->flag_counts[bit] = tcp->flag_counts[bit];
+  out->syn_only = tcp->syn_only;
   out->payload_packets = side->payload_packets;
   out->size_min = side->size_min;
   out->size_max = side->size_max;
-  out->initial_window = side->initial_window;
+  out->initial_window = tcp->initial_window;
 }
 
 /* `out` is overwritten whole. */
 MLG_INLINE void mlg_round_unfold(const struct mlg_round_flow* flow, struct mlg_flow_counters* out) {
-  mlg_round_unfold_side(&flow->low, flow->first_ns[MLG_FROM_LOW], &out->side[MLG_FROM_LOW]);
-  mlg_round_unfold_side(&flow->high, flow->first_ns[MLG_FROM_HIGH], &out->side[MLG_FROM_HIGH]);
+  const int low_is_first = flow->first_direction == MLG_FROM_LOW;
+  mlg_round_unfold_side(low_is_first ? &flow->first : &flow->second, &flow->tcp[MLG_FROM_LOW],
+                        &out->side[MLG_FROM_LOW]);
+  mlg_round_unfold_side(low_is_first ? &flow->second : &flow->first, &flow->tcp[MLG_FROM_HIGH],
+                        &out->side[MLG_FROM_HIGH]);
 }
 
 #ifdef __cplusplus

@@ -260,7 +260,7 @@ __noinline __u32 search_flow(__u32 table, const struct mlg_flow_key* key, __u64 
     if ((entry & ~MLG_INDEX_NUMBER_MASK) != mlg_index_tag_of(hash)) continue;
     const __u32 number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
     const struct mlg_round_flow* flow = flow_at(table, number);
-    if (flow && mlg_same_flow(&flow->key, key)) return number;
+    if (flow && mlg_round_is(flow, key)) return number;
   }
   return NOT_FOUND;
 }
@@ -280,7 +280,7 @@ static __always_inline struct mlg_round_flow* find_flow(__u32 table, const struc
   const __u32 entry = first_entry_of(line, mlg_index_tag_of(hash));
   if (entry == 0) return 0;
   struct mlg_round_flow* flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
-  if (flow && mlg_same_flow(&flow->key, key)) return flow;
+  if (flow && mlg_round_is(flow, key)) return flow;
   return flow_at(table, search_flow(table, key, hash));
 }
 
@@ -297,7 +297,8 @@ static __always_inline void hand_out(const struct mlg_round_flow* flow) {
 
 /* The flow's number. In its line of the index, where that is full, or in the table, the oldest
  * makes room. */
-__noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 hash) {
+__noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 hash,
+                            __u32 direction) {
   struct mlg_table_state* state = bpf_map_lookup_elem(&flow_tables, &table);
   const struct mlg_settings* set = bpf_map_lookup_elem(&settings, &only_entry);
   struct mlg_index_line* line = line_of(table, hash);
@@ -308,7 +309,9 @@ __noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 h
   struct mlg_round_flow* flow = flow_at(table, number);
   if (!flow) return NOT_FOUND;
   if (line_full || state->begun >= flows_max) {
-    struct mlg_index_line* old = line_of(table, mlg_flow_hash(&flow->key, set->hash_secret));
+    struct mlg_flow_key old_key;
+    mlg_round_key_of(flow, &old_key);
+    struct mlg_index_line* old = line_of(table, mlg_flow_hash(&old_key, set->hash_secret));
     if (!old) return NOT_FOUND;
     hand_out(flow);
     mlg_index_remove(old, number);
@@ -319,8 +322,7 @@ __noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 h
     line->entry[i] = mlg_index_tag_of(hash) | (number + 1);
     break;
   }
-  flow->key = *key;
-  mlg_round_clear(flow);
+  mlg_round_begin(flow, key, direction == MLG_FROM_HIGH ? MLG_FROM_HIGH : MLG_FROM_LOW);
   return number;
 }
 
@@ -334,7 +336,7 @@ static __always_inline enum mlg_fate add_up(__u32 table, const struct mlg_flow_k
     if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
     count->ring_full += 1;
   }
-  if (!flow) flow = flow_at(table, begin_flow(table, key, hash));
+  if (!flow) flow = flow_at(table, begin_flow(table, key, hash, direction));
   if (!flow) return MLG_FATE_NO_ROOM;
   if (mlg_round_account(flow, packet, direction, time_ns)) return MLG_FATE_ADDED_UP;
   if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;

@@ -47,7 +47,7 @@ void FlowTables::take(std::uint32_t table, FlowRound& round) {
 
 FlowDelta delta_of(const mlg_round_flow& flow) {
   FlowDelta delta;
-  delta.key = flow.key;
+  mlg_round_key_of(&flow, &delta.key);
   mlg_round_unfold(&flow, &delta.counters);
   return delta;
 }

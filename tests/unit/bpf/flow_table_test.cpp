@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -33,10 +34,30 @@ void expect_alike(const mlg_round_flow& flow, const mlg_flow_counters& expected)
   EXPECT_EQ(std::memcmp(&unfolded, &expected, sizeof expected), 0);
 }
 
+mlg_flow_key key_of_family(mlg_family family) {
+  mlg_flow_key key = {};
+  for (std::uint8_t i = 0; i < MLG_ADDRESS_BYTES; ++i) {
+    key.low_address[i] = static_cast<std::uint8_t>(10 + i);
+    key.high_address[i] = static_cast<std::uint8_t>(50 + i);
+  }
+  if (family == MLG_FAMILY_IPV4) {
+    for (std::uint8_t* address : {key.low_address, key.high_address}) {
+      std::memset(address, 0, 10);
+      std::memset(address + 10, 0xff, 2);
+    }
+  }
+  key.low_port = 1'234;
+  key.high_port = 80;
+  key.protocol = MLG_PROTOCOL_UDP;
+  return key;
+}
+
 TEST(FlowTableTest, ARoundCountsAsAFlowDoes) {
   std::mt19937 random(7);
   for (int trial = 0; trial < 200; ++trial) {
-    mlg_round_flow flow = {};
+    const mlg_flow_key key = key_of_family(MLG_FAMILY_IPV4);
+    mlg_round_flow flow;
+    mlg_round_begin(&flow, &key, trial % 2 == 0 ? MLG_FROM_LOW : MLG_FROM_HIGH);
     mlg_flow_counters expected = {};
     std::uint64_t time_ns = kBeginNs;
     const int packets = 1 + static_cast<int>(random() % 100);
@@ -154,13 +175,28 @@ TEST(FlowTableTest, AnotherSecretMakesOtherHashes) {
   EXPECT_NE(mlg_flow_hash(&key, secret), with_zeros);
 }
 
-TEST(FlowTableTest, FlowsAreTheSameWhenAllBytesOfTheirKeysAre) {
-  mlg_flow_key key = {};
-  for (std::size_t i = 0; i < sizeof key; ++i) {
-    mlg_flow_key other = key;
-    EXPECT_TRUE(mlg_same_flow(&key, &other));
-    reinterpret_cast<std::uint8_t*>(&other)[i] ^= 1;
-    EXPECT_FALSE(mlg_same_flow(&key, &other)) << "byte " << i;
+TEST(FlowTableTest, AFlowHasTheKeyThatItBeganWithAndNoOther) {
+  for (const mlg_family family : {MLG_FAMILY_IPV4, MLG_FAMILY_IPV6}) {
+    const mlg_flow_key key = key_of_family(family);
+    mlg_round_flow flow;
+    std::memset(&flow, 0xee, sizeof flow);
+    mlg_round_begin(&flow, &key, MLG_FROM_HIGH);
+    EXPECT_TRUE(mlg_round_is_empty(&flow));
+    EXPECT_EQ(flow.has_heads != 0, family == MLG_FAMILY_IPV6);
+    mlg_flow_key told;
+    std::memset(&told, 0xee, sizeof told);
+    mlg_round_key_of(&flow, &told);
+    EXPECT_EQ(std::memcmp(&told, &key, sizeof key), 0);
+    EXPECT_TRUE(mlg_round_is(&flow, &key));
+    for (std::size_t i = 0; i < offsetof(mlg_flow_key, padding); ++i) {
+      mlg_flow_key other = key;
+      reinterpret_cast<std::uint8_t*>(&other)[i] ^= 1;
+      EXPECT_FALSE(mlg_round_is(&flow, &other)) << "byte " << i;
+      mlg_round_flow of_other;
+      mlg_round_begin(&of_other, &other, MLG_FROM_LOW);
+      EXPECT_FALSE(mlg_round_is(&of_other, &key)) << "byte " << i;
+      EXPECT_TRUE(mlg_round_is(&of_other, &other)) << "byte " << i;
+    }
   }
 }
 
