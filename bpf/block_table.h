@@ -1,9 +1,9 @@
 /* The blocklist: what the firewall writes and the XDP program drops by. All of it is pinned, so
  * that it outlives both the sniffer and the firewall.
  *
- * Single addresses are in a table of our own, in four arrays that user space maps. A packet that is
+ * Single addresses are in a table of our own, in five arrays that user space maps. A packet that is
  * not blocked reads a word of the filter, which is small enough to stay in the cache; one that is
- * blocked reads a line of the index and a line of the addresses besides. Prefixes are in the
+ * blocked reads a line of the index and one of the addresses besides. Prefixes are in the
  * kernel's trie.
  *
  * An address belongs to a home line of the index, and stands there or in one of the next few when
@@ -20,7 +20,7 @@
 #pragma GCC diagnostic ignored "-Wold-style-cast" /* C has no other casts. */
 #endif
 
-/* That fit. The addresses take 36 MiB at once, prefixes take memory for those that are there. */
+/* That fit. The addresses take 27 MiB at once, prefixes take memory for those that are there. */
 #define MLG_BLOCKED_ADDRESSES_MAX 524288
 #define MLG_BLOCKED_PREFIXES_MAX 65536
 
@@ -35,13 +35,21 @@ MLG_STATIC_ASSERT(sizeof(struct mlg_block) == 24, "a value of the blocklist");
  * that found it before. */
 enum mlg_blocked_use { MLG_BLOCKED_FREE = 0, MLG_BLOCKED_IN_USE = 1, MLG_BLOCKED_LEFT = 2 };
 
+/* Two in a cache line. */
 struct mlg_blocked_address {
-  __u8 address[MLG_ADDRESS_BYTES]; /* IPv4 as ::ffff:a.b.c.d, as in mlg_packet */
   struct mlg_block block;
-  __u32 use;        /* enum mlg_blocked_use */
-  __u8 padding[20]; /* always zero */
+  __u8 tail[MLG_ADDRESS_TAIL_BYTES];
+  __u16 use;      /* enum mlg_blocked_use */
+  __u16 has_head; /* 0: an IPv4 address, and its head means nothing */
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_blocked_address) == MLG_CACHE_LINE_BYTES, "a cache line");
+MLG_STATIC_ASSERT(sizeof(struct mlg_blocked_address) == 32, "half a cache line");
+
+/* The rest of the address with the same number, in an array of its own. */
+struct mlg_blocked_head {
+  __u8 head[MLG_ADDRESS_HEAD_BYTES];
+  __u8 padding[4]; /* always zero */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_blocked_head) == 16, "shared with the kernel programs");
 
 /* The kernel's longest-prefix-match trie wants the length first, in host byte order. */
 struct mlg_block_prefix {

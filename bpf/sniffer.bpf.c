@@ -50,6 +50,15 @@ struct {
 } blocked_addresses SEC(".maps");
 
 struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_BLOCKED_ADDRESSES_MAX);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+  __type(key, __u32);
+  __type(value, struct mlg_blocked_head);
+} blocked_heads SEC(".maps");
+
+struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
   __uint(max_entries, MLG_BLOCKED_PREFIXES_MAX);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -142,11 +151,14 @@ static __always_inline int drops(struct mlg_block* block, const struct mlg_packe
   return 1;
 }
 
-static __always_inline int same_address(const __u8* a, const __u8* b) {
-  __u64 words[4];
-  __builtin_memcpy(&words[0], a, MLG_ADDRESS_BYTES);
-  __builtin_memcpy(&words[2], b, MLG_ADDRESS_BYTES);
-  return ((words[0] ^ words[2]) | (words[1] ^ words[3])) == 0;
+static __always_inline int is_address(__u32 number, const __u8* address) {
+  const struct mlg_blocked_address* blocked = bpf_map_lookup_elem(&blocked_addresses, &number);
+  if (!blocked) return 0;
+  const __u8* tail = address + MLG_ADDRESS_HEAD_BYTES;
+  if (mlg_read_u32(blocked->tail) != mlg_read_u32(tail)) return 0;
+  if (!blocked->has_head) return mlg_is_ipv4_head(address);
+  const struct mlg_blocked_head* rest = bpf_map_lookup_elem(&blocked_heads, &number);
+  return rest && mlg_same_head(rest->head, address);
 }
 
 struct blocked_search {
@@ -167,8 +179,7 @@ static __always_inline long search_line(__u32 step, struct blocked_search* searc
     if (entry == 0) return 1;
     if ((entry & ~MLG_INDEX_NUMBER_MASK) != search->tag) continue;
     const __u32 number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
-    const struct mlg_blocked_address* found = bpf_map_lookup_elem(&blocked_addresses, &number);
-    if (!found || !same_address(found->address, search->address)) continue;
+    if (!is_address(number, search->address)) continue;
     search->number = number;
     return 1;
   }

@@ -32,6 +32,9 @@ constexpr MapKind kIndex = array_of("blocked_index", sizeof(mlg_index_line), MLG
 constexpr MapKind kAddresses =
     array_of("blocked_addresses", sizeof(mlg_blocked_address), MLG_BLOCKED_ADDRESSES_MAX);
 
+constexpr MapKind kHeads =
+    array_of("blocked_heads", sizeof(mlg_blocked_head), MLG_BLOCKED_ADDRESSES_MAX);
+
 // The programs see each of these whole, and what was written before it.
 template <class Word>
 void publish(Word& word, Word value) {
@@ -67,7 +70,8 @@ Result<AddressTable> AddressTable::open(const std::string& pin_folder) {
   };
   for (const Part& part :
        {Part{&kState, &AddressTable::state_}, Part{&kFilter, &AddressTable::filter_},
-        Part{&kIndex, &AddressTable::index_}, Part{&kAddresses, &AddressTable::addresses_}}) {
+        Part{&kIndex, &AddressTable::index_}, Part{&kAddresses, &AddressTable::addresses_},
+        Part{&kHeads, &AddressTable::heads_}}) {
     Result<UniqueFd> map = open_pinned_map(pin_folder, *part.kind);
     if (!map.ok()) return map.error();
     Result<MappedMap> mapped = MappedMap::map(map->get(), part.kind->bytes());
@@ -93,7 +97,7 @@ void AddressTable::choose_secret() {
 // What an earlier process took out, or had no use for.
 void AddressTable::find_left() {
   for (std::uint32_t i = 0; i < seen(state().addresses_begun); ++i) {
-    const std::uint32_t use = seen(address_at(i).use);
+    const std::uint16_t use = seen(address_at(i).use);
     if (use == MLG_BLOCKED_LEFT) left_.push_back(i);
     if (use == MLG_BLOCKED_FREE) free_.push_back(i);
   }
@@ -110,9 +114,8 @@ Result<bool> AddressTable::put(const Address& address, const mlg_block& block) {
   const auto number = take_number();
   if (!number.ok()) return number.error();
   if (!*number) return false;
-  mlg_blocked_address& entry = address_at(**number);
-  std::memcpy(entry.address, address.data(), address.size());
-  entry.block = block;
+  write_address(**number, address);
+  address_at(**number).block = block;
   const std::uint32_t home = mlg_block_line_of(hash);
   publish(filter_of(home), filter_of(home) | mlg_block_filter_bit_of(hash));
   publish(entry_at(place->line, place->entry), mlg_index_tag_of(hash) | (**number + 1));
@@ -130,7 +133,7 @@ bool AddressTable::remove(const Address& address) {
   publish(entry_at(place->line, place->entry), last ? 0U : MLG_INDEX_REMOVED);
   const std::uint32_t home = mlg_block_line_of(hash);
   publish<__u64>(filter_of(home), filter_bits(home));
-  publish<std::uint32_t>(address_at(place->number).use, MLG_BLOCKED_LEFT);
+  publish<std::uint16_t>(address_at(place->number).use, MLG_BLOCKED_LEFT);
   left_.push_back(place->number);
   return true;
 }
@@ -142,11 +145,10 @@ std::vector<BlockedAddress> AddressTable::list() const {
       const std::uint32_t entry = seen(entry_at(line, i));
       if (entry == 0) break;
       if (entry == MLG_INDEX_REMOVED) continue;
-      mlg_blocked_address& at = address_at((entry & MLG_INDEX_NUMBER_MASK) - 1);
-      BlockedAddress one;
-      std::memcpy(one.address.data(), at.address, one.address.size());
-      one.block = {seen(at.block.expires_boot_ns), seen(at.block.packets), seen(at.block.bytes)};
-      found.push_back(one);
+      const std::uint32_t number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
+      mlg_block& block = address_at(number).block;
+      found.push_back({read_address(number),
+                       {seen(block.expires_boot_ns), seen(block.packets), seen(block.bytes)}});
     }
   }
   return found;
@@ -164,7 +166,7 @@ Result<std::optional<std::uint32_t>> AddressTable::take_number() {
   while (!free_.empty()) {
     const std::uint32_t number = free_.back();
     free_.pop_back();
-    if (exchange<std::uint32_t>(address_at(number).use, MLG_BLOCKED_FREE, MLG_BLOCKED_IN_USE)) {
+    if (exchange<std::uint16_t>(address_at(number).use, MLG_BLOCKED_FREE, MLG_BLOCKED_IN_USE)) {
       return std::optional(number);
     }
   }
@@ -172,7 +174,7 @@ Result<std::optional<std::uint32_t>> AddressTable::take_number() {
   for (__u64 next = begun.load(); next < MLG_BLOCKED_ADDRESSES_MAX; next = begun.load()) {
     if (!begun.compare_exchange_strong(next, next + 1)) continue;
     const auto number = static_cast<std::uint32_t>(next);
-    if (exchange<std::uint32_t>(address_at(number).use, MLG_BLOCKED_FREE, MLG_BLOCKED_IN_USE)) {
+    if (exchange<std::uint16_t>(address_at(number).use, MLG_BLOCKED_FREE, MLG_BLOCKED_IN_USE)) {
       return std::optional(number);
     }
   }
@@ -190,7 +192,7 @@ Status AddressTable::settle() {
 }
 
 void AddressTable::release(std::uint32_t number) {
-  if (exchange<std::uint32_t>(address_at(number).use, MLG_BLOCKED_LEFT, MLG_BLOCKED_FREE)) {
+  if (exchange<std::uint16_t>(address_at(number).use, MLG_BLOCKED_LEFT, MLG_BLOCKED_FREE)) {
     free_.push_back(number);
   }
 }
@@ -209,9 +211,7 @@ std::optional<AddressTable::Place> AddressTable::find(const Address& address,
       if (entry == MLG_INDEX_REMOVED) continue;
       if ((entry & ~MLG_INDEX_NUMBER_MASK) != mlg_index_tag_of(hash)) continue;
       const std::uint32_t number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
-      if (std::memcmp(address_at(number).address, address.data(), address.size()) == 0) {
-        return Place{line, i, number};
-      }
+      if (read_address(number) == address) return Place{line, i, number};
     }
   }
   return {};
@@ -237,14 +237,27 @@ std::uint64_t AddressTable::filter_bits(std::uint32_t home) const {
       const std::uint32_t entry = seen(entry_at(line, i));
       if (entry == 0) return bits;
       if (entry == MLG_INDEX_REMOVED) continue;
-      Address address;
-      std::memcpy(address.data(), address_at((entry & MLG_INDEX_NUMBER_MASK) - 1).address,
-                  address.size());
-      const std::uint64_t hash = hash_of(address);
+      const std::uint64_t hash = hash_of(read_address((entry & MLG_INDEX_NUMBER_MASK) - 1));
       if (mlg_block_line_of(hash) == home) bits |= mlg_block_filter_bit_of(hash);
     }
   }
   return bits;
+}
+
+// REQUIRES: no program uses that number.
+void AddressTable::write_address(std::uint32_t number, const Address& address) {
+  mlg_blocked_address& at = address_at(number);
+  std::memcpy(at.tail, address.data() + MLG_ADDRESS_HEAD_BYTES, MLG_ADDRESS_TAIL_BYTES);
+  at.has_head = mlg_is_ipv4_head(address.data()) ? 0 : 1;
+  if (at.has_head != 0) std::memcpy(head_at(number).head, address.data(), MLG_ADDRESS_HEAD_BYTES);
+}
+
+Address AddressTable::read_address(std::uint32_t number) const {
+  const mlg_blocked_address& at = address_at(number);
+  Address address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (at.has_head != 0) std::memcpy(address.data(), head_at(number).head, MLG_ADDRESS_HEAD_BYTES);
+  std::memcpy(address.data() + MLG_ADDRESS_HEAD_BYTES, at.tail, MLG_ADDRESS_TAIL_BYTES);
+  return address;
 }
 
 mlg_blocklist_state& AddressTable::state() const {
@@ -258,6 +271,10 @@ std::uint32_t& AddressTable::entry_at(std::uint32_t line, std::uint32_t entry) c
 }
 mlg_blocked_address& AddressTable::address_at(std::uint32_t number) const {
   return reinterpret_cast<mlg_blocked_address*>(addresses_.data())[number];
+}
+
+mlg_blocked_head& AddressTable::head_at(std::uint32_t number) const {
+  return reinterpret_cast<mlg_blocked_head*>(heads_.data())[number];
 }
 
 }  // namespace mlguard::xdp

@@ -62,16 +62,21 @@ class AddressTable {
   std::optional<Place> free_place(std::uint64_t hash) const;
   std::uint64_t filter_bits(std::uint32_t home) const;
 
+  void write_address(std::uint32_t number, const Address& address);
+  Address read_address(std::uint32_t number) const;
+
   mlg_blocklist_state& state() const;
   __u64& filter_of(std::uint32_t home) const;
   std::uint32_t& entry_at(std::uint32_t line, std::uint32_t entry) const;
   mlg_blocked_address& address_at(std::uint32_t number) const;
+  mlg_blocked_head& head_at(std::uint32_t number) const;
 
   base::UniqueFd state_fd_;
   MappedMap state_;
   MappedMap filter_;
   MappedMap index_;
   MappedMap addresses_;
+  MappedMap heads_;
   base::UniqueFd grace_;             // an update of it waits for the programs
   std::vector<std::uint32_t> free_;  // numbers; others may have taken them
   std::vector<std::uint32_t> left_;  // become free when the programs have been waited for
