@@ -47,26 +47,35 @@ MLG_STATIC_ASSERT(sizeof(struct mlg_round_tcp) == 20, "shared with the kernel pr
 #define MLG_ADDRESS_HEAD_BYTES 12
 #define MLG_ADDRESS_TAIL_BYTES (MLG_ADDRESS_BYTES - MLG_ADDRESS_HEAD_BYTES)
 
-struct mlg_round_flow {
-  /* The first line. */
+/* The line that each packet needs. */
+struct mlg_round_head {
   __u8 low_tail[MLG_ADDRESS_TAIL_BYTES];
   __u8 high_tail[MLG_ADDRESS_TAIL_BYTES];
   __u16 low_port;
   __u16 high_port;
   __u8 protocol;
   __u8 first_direction; /* of `first`: enum mlg_flow_direction */
-  __u8 has_heads;       /* 0: both addresses are IPv4's, and the heads below mean nothing */
-  __u8 padding_0[1];    /* always zero */
+  __u8 has_heads;       /* 0: both addresses are IPv4's, and the heads in the rest mean nothing */
+  __u8 has_rest;        /* 0: nothing in the rest means anything */
   struct mlg_round_side first;
-  /* The second. */
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_head) == MLG_CACHE_LINE_BYTES, "a cache line");
+
+struct mlg_round_rest {
   __u8 low_head[MLG_ADDRESS_HEAD_BYTES];
   __u8 high_head[MLG_ADDRESS_HEAD_BYTES];
   struct mlg_round_tcp tcp[MLG_FLOW_DIRECTIONS];
-  /* The third. */
-  struct mlg_round_side second;
-  __u8 padding_1[16]; /* always zero */
+  struct mlg_round_side second; /* the other direction's */
+  __u8 padding[16];             /* always zero */
 };
-MLG_STATIC_ASSERT(sizeof(struct mlg_round_flow) == 3 * MLG_CACHE_LINE_BYTES, "three cache lines");
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_rest) == 2 * MLG_CACHE_LINE_BYTES, "two cache lines");
+
+/* Both, as the ring has them. */
+struct mlg_round_flow {
+  struct mlg_round_head head;
+  struct mlg_round_rest rest;
+};
+MLG_STATIC_ASSERT(sizeof(struct mlg_round_flow) == 192, "shared with the kernel programs");
 
 /* Finds flows: each entry is the number of a flow in the table and one, and above it some bits of
  * its hash. Entries stand in the order in which their flows began; zeros follow. */
@@ -150,59 +159,81 @@ MLG_INLINE int mlg_same_head(const __u8* a, const __u8* b) {
           (mlg_read_u32(a + 8) ^ mlg_read_u32(b + 8))) == 0;
 }
 
-MLG_INLINE void mlg_round_clear(struct mlg_round_flow* flow) {
-  __builtin_memset(&flow->first, 0, sizeof(flow->first));
-  __builtin_memset(&flow->tcp, 0, sizeof(flow->tcp));
-  __builtin_memset(&flow->second, 0, sizeof(flow->second));
+/* Where a flow is. */
+struct mlg_round_at {
+  struct mlg_round_head* head;
+  struct mlg_round_rest* rest;
+};
+
+MLG_INLINE void mlg_round_need_rest(struct mlg_round_at flow) {
+  if (flow.head->has_rest) return;
+  __builtin_memset(flow.rest, 0, sizeof(*flow.rest));
+  flow.head->has_rest = 1;
 }
 
 /* A flow without packets yet. `direction`: of its first one. */
-MLG_INLINE void mlg_round_begin(struct mlg_round_flow* flow, const struct mlg_flow_key* key,
+MLG_INLINE void mlg_round_begin(struct mlg_round_at flow, const struct mlg_flow_key* key,
                                 enum mlg_flow_direction direction) {
-  __builtin_memset(flow, 0, sizeof(*flow));
-  __builtin_memcpy(flow->low_head, key->low_address, MLG_ADDRESS_HEAD_BYTES);
-  __builtin_memcpy(flow->high_head, key->high_address, MLG_ADDRESS_HEAD_BYTES);
-  __builtin_memcpy(flow->low_tail, key->low_address + MLG_ADDRESS_HEAD_BYTES,
+  __builtin_memset(flow.head, 0, sizeof(*flow.head));
+  __builtin_memcpy(flow.head->low_tail, key->low_address + MLG_ADDRESS_HEAD_BYTES,
                    MLG_ADDRESS_TAIL_BYTES);
-  __builtin_memcpy(flow->high_tail, key->high_address + MLG_ADDRESS_HEAD_BYTES,
+  __builtin_memcpy(flow.head->high_tail, key->high_address + MLG_ADDRESS_HEAD_BYTES,
                    MLG_ADDRESS_TAIL_BYTES);
-  flow->low_port = key->low_port;
-  flow->high_port = key->high_port;
-  flow->protocol = key->protocol;
-  flow->first_direction = (__u8)direction;
-  flow->has_heads = !mlg_is_ipv4_head(key->low_address) || !mlg_is_ipv4_head(key->high_address);
+  flow.head->low_port = key->low_port;
+  flow.head->high_port = key->high_port;
+  flow.head->protocol = key->protocol;
+  flow.head->first_direction = (__u8)direction;
+  if (mlg_is_ipv4_head(key->low_address) && mlg_is_ipv4_head(key->high_address)) return;
+  mlg_round_need_rest(flow);
+  flow.head->has_heads = 1;
+  __builtin_memcpy(flow.rest->low_head, key->low_address, MLG_ADDRESS_HEAD_BYTES);
+  __builtin_memcpy(flow.rest->high_head, key->high_address, MLG_ADDRESS_HEAD_BYTES);
 }
 
-MLG_INLINE void mlg_round_key_of(const struct mlg_round_flow* flow, struct mlg_flow_key* key) {
+/* Its packets are forgotten. */
+MLG_INLINE void mlg_round_clear(struct mlg_round_at flow) {
+  __builtin_memset(&flow.head->first, 0, sizeof(flow.head->first));
+  if (!flow.head->has_rest) return;
+  __builtin_memset(&flow.rest->tcp, 0, sizeof(flow.rest->tcp));
+  __builtin_memset(&flow.rest->second, 0, sizeof(flow.rest->second));
+}
+
+MLG_INLINE void mlg_round_key_of(struct mlg_round_at flow, struct mlg_flow_key* key) {
   __builtin_memset(key, 0, sizeof(*key));
-  __builtin_memcpy(key->low_address, flow->low_head, MLG_ADDRESS_HEAD_BYTES);
-  __builtin_memcpy(key->high_address, flow->high_head, MLG_ADDRESS_HEAD_BYTES);
-  __builtin_memcpy(key->low_address + MLG_ADDRESS_HEAD_BYTES, flow->low_tail,
+  if (flow.head->has_heads) {
+    __builtin_memcpy(key->low_address, flow.rest->low_head, MLG_ADDRESS_HEAD_BYTES);
+    __builtin_memcpy(key->high_address, flow.rest->high_head, MLG_ADDRESS_HEAD_BYTES);
+  } else {
+    __builtin_memset(key->low_address + 10, 0xff, 2);
+    __builtin_memset(key->high_address + 10, 0xff, 2);
+  }
+  __builtin_memcpy(key->low_address + MLG_ADDRESS_HEAD_BYTES, flow.head->low_tail,
                    MLG_ADDRESS_TAIL_BYTES);
-  __builtin_memcpy(key->high_address + MLG_ADDRESS_HEAD_BYTES, flow->high_tail,
+  __builtin_memcpy(key->high_address + MLG_ADDRESS_HEAD_BYTES, flow.head->high_tail,
                    MLG_ADDRESS_TAIL_BYTES);
-  key->low_port = flow->low_port;
-  key->high_port = flow->high_port;
-  key->protocol = flow->protocol;
+  key->low_port = flow.head->low_port;
+  key->high_port = flow.head->high_port;
+  key->protocol = flow.head->protocol;
 }
 
 /* Whether it is the flow of this key. */
-MLG_INLINE int mlg_round_is(const struct mlg_round_flow* flow, const struct mlg_flow_key* key) {
+MLG_INLINE int mlg_round_is(struct mlg_round_at flow, const struct mlg_flow_key* key) {
+  const struct mlg_round_head* head = flow.head;
   const __u32 differ =
-      (mlg_read_u32(flow->low_tail) ^ mlg_read_u32(key->low_address + MLG_ADDRESS_HEAD_BYTES)) |
-      (mlg_read_u32(flow->high_tail) ^ mlg_read_u32(key->high_address + MLG_ADDRESS_HEAD_BYTES)) |
-      (__u32)(flow->low_port ^ key->low_port) | (__u32)(flow->high_port ^ key->high_port) |
-      (__u32)(flow->protocol ^ key->protocol);
+      (mlg_read_u32(head->low_tail) ^ mlg_read_u32(key->low_address + MLG_ADDRESS_HEAD_BYTES)) |
+      (mlg_read_u32(head->high_tail) ^ mlg_read_u32(key->high_address + MLG_ADDRESS_HEAD_BYTES)) |
+      (__u32)(head->low_port ^ key->low_port) | (__u32)(head->high_port ^ key->high_port) |
+      (__u32)(head->protocol ^ key->protocol);
   if (differ != 0) return 0;
-  if (flow->has_heads) {
-    return mlg_same_head(flow->low_head, key->low_address) &&
-           mlg_same_head(flow->high_head, key->high_address);
+  if (head->has_heads) {
+    return mlg_same_head(flow.rest->low_head, key->low_address) &&
+           mlg_same_head(flow.rest->high_head, key->high_address);
   }
   return mlg_is_ipv4_head(key->low_address) && mlg_is_ipv4_head(key->high_address);
 }
 
-MLG_INLINE int mlg_round_is_empty(const struct mlg_round_flow* flow) {
-  return flow->first.packets == 0 && flow->second.packets == 0;
+MLG_INLINE int mlg_round_is_empty(struct mlg_round_at flow) {
+  return flow.head->first.packets == 0 && (!flow.head->has_rest || flow.rest->second.packets == 0);
 }
 
 /* The times of one CPU do not go back, and a round ends long before four seconds: what says
@@ -228,7 +259,6 @@ MLG_INLINE void mlg_round_add_time(struct mlg_round_side* side, __u64 time_ns) {
 /* `is_first`: nothing of this side was counted before. */
 MLG_INLINE void mlg_round_add_tcp(struct mlg_round_tcp* tcp, const struct mlg_packet* packet,
                                   int is_first) {
-  if (packet->protocol != MLG_PROTOCOL_TCP) return;
   if (is_first) tcp->initial_window = packet->tcp_window;
   for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) {
     tcp->flag_counts[bit] = (__u16)(tcp->flag_counts[bit] + (packet->tcp_flags >> bit & 1));
@@ -240,14 +270,19 @@ MLG_INLINE void mlg_round_add_tcp(struct mlg_round_tcp* tcp, const struct mlg_pa
 
 /* Counts one packet of the flow, as mlg_flow_account does; 0 when it does not fit, and nothing was
  * counted. */
-MLG_INLINE int mlg_round_account(struct mlg_round_flow* flow, const struct mlg_packet* packet,
+MLG_INLINE int mlg_round_account(struct mlg_round_at flow, const struct mlg_packet* packet,
                                  enum mlg_flow_direction direction, __u64 time_ns) {
-  struct mlg_round_side* side =
-      flow->first_direction == (__u8)direction ? &flow->first : &flow->second;
+  const int is_second = flow.head->first_direction != (__u8)direction;
+  const int is_tcp = packet->protocol == MLG_PROTOCOL_TCP;
+  if (is_second || is_tcp) mlg_round_need_rest(flow);
+  struct mlg_round_side* side = is_second ? &flow.rest->second : &flow.head->first;
   if (!mlg_round_fits(side, packet->ip_bytes, time_ns)) return 0;
   const __u16 size = (__u16)packet->ip_bytes;
   mlg_round_add_time(side, time_ns);
-  mlg_round_add_tcp(&flow->tcp[direction == MLG_FROM_HIGH ? 1 : 0], packet, side->packets == 0);
+  if (is_tcp) {
+    mlg_round_add_tcp(&flow.rest->tcp[direction == MLG_FROM_HIGH ? 1 : 0], packet,
+                      side->packets == 0);
+  }
   if (side->packets == 0 || size < side->size_min) side->size_min = size;
   if (size > side->size_max) side->size_max = size;
   side->packets = (__u16)(side->packets + 1);
@@ -260,7 +295,6 @@ MLG_INLINE int mlg_round_account(struct mlg_round_flow* flow, const struct mlg_p
 
 MLG_INLINE void mlg_round_unfold_side(const struct mlg_round_side* side,
                                       const struct mlg_round_tcp* tcp, struct mlg_flow_side* out) {
-  __builtin_memset(out, 0, sizeof(*out));
   if (side->packets == 0) return;
   out->packets = side->packets;
   out->bytes = side->bytes;
@@ -271,21 +305,23 @@ MLG_INLINE void mlg_round_unfold_side(const struct mlg_round_side* side,
   out->gap_sum_us = side->gap_sum_us;
   out->gap_squares_us2 = side->gap_squares_us2;
   out->gaps = side->packets - 1U;
-  for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) out->flag_counts[bit] = tcp->flag_counts[bit];
-  out->syn_only = tcp->syn_only;
   out->payload_packets = side->payload_packets;
   out->size_min = side->size_min;
   out->size_max = side->size_max;
+  if (!tcp) return;
+  for (int bit = 0; bit < MLG_TCP_FLAGS; ++bit) out->flag_counts[bit] = tcp->flag_counts[bit];
+  out->syn_only = tcp->syn_only;
   out->initial_window = tcp->initial_window;
 }
 
 /* `out` is overwritten whole. */
-MLG_INLINE void mlg_round_unfold(const struct mlg_round_flow* flow, struct mlg_flow_counters* out) {
-  const int low_is_first = flow->first_direction == MLG_FROM_LOW;
-  mlg_round_unfold_side(low_is_first ? &flow->first : &flow->second, &flow->tcp[MLG_FROM_LOW],
-                        &out->side[MLG_FROM_LOW]);
-  mlg_round_unfold_side(low_is_first ? &flow->second : &flow->first, &flow->tcp[MLG_FROM_HIGH],
-                        &out->side[MLG_FROM_HIGH]);
+MLG_INLINE void mlg_round_unfold(struct mlg_round_at flow, struct mlg_flow_counters* out) {
+  const int first = flow.head->first_direction == MLG_FROM_HIGH ? MLG_FROM_HIGH : MLG_FROM_LOW;
+  const struct mlg_round_tcp* tcp = flow.head->has_rest ? flow.rest->tcp : 0;
+  __builtin_memset(out, 0, sizeof(*out));
+  mlg_round_unfold_side(&flow.head->first, tcp ? &tcp[first] : 0, &out->side[first]);
+  if (!tcp) return;
+  mlg_round_unfold_side(&flow.rest->second, &tcp[1 - first], &out->side[1 - first]);
 }
 
 #ifdef __cplusplus

@@ -93,8 +93,16 @@ struct {
   __uint(max_entries, MLG_TABLES);
   __uint(map_flags, BPF_F_MMAPABLE);
   __type(key, __u32);
-  __type(value, struct mlg_round_flow);
-} flows SEC(".maps");
+  __type(value, struct mlg_round_head);
+} flow_heads SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, MLG_TABLES);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __type(key, __u32);
+  __type(value, struct mlg_round_rest);
+} flow_rests SEC(".maps");
 
 struct round_value {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -232,13 +240,14 @@ static __always_inline void fill_event(struct mlg_event* event, const struct mlg
 }
 
 /* User space comes by itself, at every round: nobody is woken. */
-static __always_inline int tell_event(const struct mlg_packet* packet,
-                                      struct mlg_round_flow* before, __u64 time_ns) {
-  if (before && !mlg_round_is_empty(before)) {
+static __always_inline int tell_event(const struct mlg_packet* packet, struct mlg_round_at before,
+                                      __u64 time_ns) {
+  if (before.head && before.rest && !mlg_round_is_empty(before)) {
     struct mlg_event_after* after = bpf_ringbuf_reserve(&events, sizeof(*after), 0);
     if (!after) return 0;
     fill_event(&after->event, packet, time_ns);
-    after->before = *before;
+    after->before.head = *before.head;
+    after->before.rest = *before.rest;
     mlg_round_clear(before);
     bpf_ringbuf_submit(after, BPF_RB_NO_WAKEUP);
     return 1;
@@ -257,9 +266,15 @@ static __always_inline struct mlg_index_line* line_of(__u32 table, __u64 hash) {
   return bpf_map_lookup_elem(&flow_index, &at);
 }
 
-static __always_inline struct mlg_round_flow* flow_at(__u32 table, __u32 number) {
+/* Without a head when there is none of that number. */
+static __always_inline struct mlg_round_at flow_at(__u32 table, __u32 number) {
+  struct mlg_round_at flow = {0, 0};
   const __u32 at = table * flows_max + number;
-  return number < flows_max ? bpf_map_lookup_elem(&flows, &at) : 0;
+  if (number >= flows_max) return flow;
+  flow.head = bpf_map_lookup_elem(&flow_heads, &at);
+  flow.rest = bpf_map_lookup_elem(&flow_rests, &at);
+  if (!flow.rest) flow.head = 0;
+  return flow;
 }
 
 /* Its number, when it is not the first with the bits of its hash. */
@@ -270,8 +285,8 @@ __noinline __u32 search_flow(__u32 table, const struct mlg_flow_key* key, __u64 
     const __u32 entry = line->entry[i];
     if ((entry & ~MLG_INDEX_NUMBER_MASK) != mlg_index_tag_of(hash)) continue;
     const __u32 number = (entry & MLG_INDEX_NUMBER_MASK) - 1;
-    const struct mlg_round_flow* flow = flow_at(table, number);
-    if (flow && mlg_round_is(flow, key)) return number;
+    const struct mlg_round_at flow = flow_at(table, number);
+    if (flow.head && flow.rest && mlg_round_is(flow, key)) return number;
   }
   return NOT_FOUND;
 }
@@ -284,25 +299,27 @@ static __always_inline __u32 first_entry_of(const struct mlg_index_line* line, _
   return 0;
 }
 
-static __always_inline struct mlg_round_flow* find_flow(__u32 table, const struct mlg_flow_key* key,
-                                                        __u64 hash) {
+static __always_inline struct mlg_round_at find_flow(__u32 table, const struct mlg_flow_key* key,
+                                                     __u64 hash) {
+  const struct mlg_round_at none = {0, 0};
   const struct mlg_index_line* line = line_of(table, hash);
-  if (!line) return 0;
+  if (!line) return none;
   const __u32 entry = first_entry_of(line, mlg_index_tag_of(hash));
-  if (entry == 0) return 0;
-  struct mlg_round_flow* flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
-  if (flow && mlg_round_is(flow, key)) return flow;
+  if (entry == 0) return none;
+  const struct mlg_round_at flow = flow_at(table, (entry & MLG_INDEX_NUMBER_MASK) - 1);
+  if (flow.head && flow.rest && mlg_round_is(flow, key)) return flow;
   return flow_at(table, search_flow(table, key, hash));
 }
 
 /* Its packets are counted as added up: what the ring does not take, user space misses and counts as
  * lost. */
-static __always_inline void hand_out(const struct mlg_round_flow* flow) {
+static __always_inline void hand_out(struct mlg_round_at flow) {
   if (mlg_round_is_empty(flow)) return;
   if (bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > MLG_EVICTED_BYTES_MAX) return;
   struct mlg_round_flow* told = bpf_ringbuf_reserve(&events, sizeof(*told), 0);
   if (!told) return;
-  *told = *flow;
+  told->head = *flow.head;
+  told->rest = *flow.rest;
   bpf_ringbuf_submit(told, BPF_RB_NO_WAKEUP);
 }
 
@@ -317,8 +334,8 @@ __noinline __u32 begin_flow(__u32 table, const struct mlg_flow_key* key, __u64 h
   const int line_full = line->entry[MLG_INDEX_ENTRIES - 1] != 0;
   const __u32 oldest = (line->entry[0] & MLG_INDEX_NUMBER_MASK) - 1;
   const __u32 number = line_full ? oldest : state->begun % flows_max;
-  struct mlg_round_flow* flow = flow_at(table, number);
-  if (!flow) return NOT_FOUND;
+  const struct mlg_round_at flow = flow_at(table, number);
+  if (!flow.head || !flow.rest) return NOT_FOUND;
   if (line_full || state->begun >= flows_max) {
     struct mlg_flow_key old_key;
     mlg_round_key_of(flow, &old_key);
@@ -342,13 +359,13 @@ static __always_inline enum mlg_fate add_up(__u32 table, const struct mlg_flow_k
                                             enum mlg_flow_direction direction,
                                             struct mlg_counters* count) {
   const __u64 time_ns = bpf_ktime_get_ns();
-  struct mlg_round_flow* flow = find_flow(table, key, hash);
+  struct mlg_round_at flow = find_flow(table, key, hash);
   if (packet->tcp_flags & MLG_EVENT_FLAGS) {
     if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
     count->ring_full += 1;
   }
-  if (!flow) flow = flow_at(table, begin_flow(table, key, hash, direction));
-  if (!flow) return MLG_FATE_NO_ROOM;
+  if (!flow.head) flow = flow_at(table, begin_flow(table, key, hash, direction));
+  if (!flow.head || !flow.rest) return MLG_FATE_NO_ROOM;
   if (mlg_round_account(flow, packet, direction, time_ns)) return MLG_FATE_ADDED_UP;
   if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
   count->ring_full += 1;

@@ -123,9 +123,9 @@ class LoadedDataPlane final : public DataPlane {
 Status LoadedDataPlane::begin() {
   ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.events), take_event, this, nullptr));
   if (!ring_) return kernel_error("cannot map the ring of events", errno);
-  const FlowTables::Maps maps = {bpf_map__fd(skeleton_->maps.flow_tables),
-                                 bpf_map__fd(skeleton_->maps.flow_index),
-                                 bpf_map__fd(skeleton_->maps.flows)};
+  const FlowTables::Maps maps = {
+      bpf_map__fd(skeleton_->maps.flow_tables), bpf_map__fd(skeleton_->maps.flow_index),
+      bpf_map__fd(skeleton_->maps.flow_heads), bpf_map__fd(skeleton_->maps.flow_rests)};
   base::Result<FlowTables> tables = FlowTables::map(maps, sizes_);
   if (!tables.ok()) return tables.error();
   tables_.emplace(std::move(*tables));
@@ -144,13 +144,13 @@ int LoadedDataPlane::take_event(void* self, void* data, std::size_t size) {
   if (size == sizeof(mlg_round_flow)) {
     mlg_round_flow evicted;
     std::memcpy(&evicted, data, sizeof evicted);
-    round.flows.push_back(delta_of(evicted));
+    round.flows.push_back(delta_of({&evicted.head, &evicted.rest}));
     return 0;
   }
   mlg_event_after told = {};
   std::memcpy(&told, data, std::min(size, sizeof told));
   round.events.push_back(told.event);
-  if (size == sizeof told) round.flows.push_back(delta_of(told.before));
+  if (size == sizeof told) round.flows.push_back(delta_of({&told.before.head, &told.before.rest}));
   return 0;
 }
 
@@ -272,7 +272,8 @@ base::Result<Skeleton> open_skeleton(const DataPlaneOptions& options, const Flow
   skeleton->rodata->cpus = sizes.cpus;
   int set = bpf_map__set_max_entries(skeleton->maps.flow_tables, sizes.tables());
   if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flow_index, sizes.index_lines());
-  if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flows, sizes.flows());
+  if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flow_heads, sizes.flows());
+  if (set == 0) set = bpf_map__set_max_entries(skeleton->maps.flow_rests, sizes.flows());
   if (set != 0) return kernel_error("cannot size the flow tables", set);
   return skeleton;
 }

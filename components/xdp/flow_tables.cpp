@@ -16,7 +16,8 @@ base::Result<FlowTables> FlowTables::map(const Maps& maps, const FlowTableSizes&
   for (const Part& part :
        {Part{&FlowTables::tables_, maps.tables, sizes.tables() * sizeof(mlg_table_state)},
         Part{&FlowTables::index_, maps.index, sizes.index_lines() * sizeof(mlg_index_line)},
-        Part{&FlowTables::flows_, maps.flows, sizes.flows() * sizeof(mlg_round_flow)}}) {
+        Part{&FlowTables::heads_, maps.heads, sizes.flows() * sizeof(mlg_round_head)},
+        Part{&FlowTables::rests_, maps.rests, sizes.flows() * sizeof(mlg_round_rest)}}) {
     base::Result<MappedMap> mapped = MappedMap::map(part.fd, part.bytes);
     if (!mapped.ok()) return mapped.error();
     tables.*part.member = std::move(*mapped);
@@ -32,12 +33,11 @@ void FlowTables::take(std::uint32_t table, FlowRound& round) {
     mlg_table_state state;
     std::memcpy(&state, state_at, sizeof state);
     if (state.begun == 0) continue;
-    const std::uint8_t* const flows =
-        flows_.data() + at * sizes_.flows_max * sizeof(mlg_round_flow);
     for (std::uint32_t i = 0; i < std::min(state.begun, sizes_.flows_max); ++i) {
-      mlg_round_flow flow;
-      std::memcpy(&flow, flows + i * sizeof flow, sizeof flow);
-      if (!mlg_round_is_empty(&flow)) round.flows.push_back(delta_of(flow));
+      const std::size_t number = at * sizes_.flows_max + i;
+      const mlg_round_at flow = {reinterpret_cast<mlg_round_head*>(heads_.data()) + number,
+                                 reinterpret_cast<mlg_round_rest*>(rests_.data()) + number};
+      if (!mlg_round_is_empty(flow)) round.flows.push_back(delta_of(flow));
     }
     // Flows that the index does not find are never looked at: they need no clearing.
     std::memset(index_.data() + at * lines_bytes, 0, lines_bytes);
@@ -45,10 +45,10 @@ void FlowTables::take(std::uint32_t table, FlowRound& round) {
   }
 }
 
-FlowDelta delta_of(const mlg_round_flow& flow) {
+FlowDelta delta_of(mlg_round_at flow) {
   FlowDelta delta;
-  mlg_round_key_of(&flow, &delta.key);
-  mlg_round_unfold(&flow, &delta.counters);
+  mlg_round_key_of(flow, &delta.key);
+  mlg_round_unfold(flow, &delta.counters);
   return delta;
 }
 

@@ -27,7 +27,8 @@ class FlowTables {
   struct Maps {
     int tables = -1;
     int index = -1;
-    int flows = -1;
+    int heads = -1;
+    int rests = -1;
   };
   static base::Result<FlowTables> map(const Maps& maps, const FlowTableSizes& sizes);
 
@@ -40,10 +41,11 @@ class FlowTables {
   FlowTableSizes sizes_;
   MappedMap tables_;
   MappedMap index_;
-  MappedMap flows_;
+  MappedMap heads_;
+  MappedMap rests_;
 };
 
 // As FlowRound has it.
-FlowDelta delta_of(const mlg_round_flow& flow);
+FlowDelta delta_of(mlg_round_at flow);
 
 }  // namespace mlguard::xdp
