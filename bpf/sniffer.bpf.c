@@ -367,9 +367,7 @@ static __always_inline enum mlg_fate add_up(__u32 table, const struct mlg_flow_k
   if (!flow.head) flow = flow_at(table, begin_flow(table, key, hash, direction));
   if (!flow.head || !flow.rest) return MLG_FATE_NO_ROOM;
   if (mlg_round_account(flow, packet, direction, time_ns)) return MLG_FATE_ADDED_UP;
-  if (tell_event(packet, flow, time_ns)) return MLG_FATE_EVENT;
-  count->ring_full += 1;
-  return MLG_FATE_NO_ROOM;
+  return tell_event(packet, flow, time_ns) ? MLG_FATE_EVENT : MLG_FATE_NO_ROOM;
 }
 
 static __always_inline enum mlg_fate account(const struct mlg_packet* packet,
