@@ -8,7 +8,7 @@ namespace mlguard::rag {
 
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kMsADay = 86'400'000;
 constexpr int kYearMin = 1970;
 constexpr int kYearMax = 2200;
 constexpr std::int64_t kDayOfMonthMax = 31;
@@ -17,11 +17,11 @@ std::optional<std::int64_t> begin_of(int year, unsigned month, unsigned day) {
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
                                          std::chrono::day(day)};
   if (!date.ok() || year < kYearMin || year > kYearMax) return std::nullopt;
-  return std::chrono::sys_days(date).time_since_epoch().count() * kDayMs;
+  return std::chrono::sys_days(date).time_since_epoch().count() * kMsADay;
 }
 
 int year_of(std::int64_t day_ms) {
-  const std::chrono::days days(static_cast<std::chrono::days::rep>(day_ms / kDayMs));
+  const std::chrono::days days(static_cast<std::chrono::days::rep>(day_ms / kMsADay));
   return static_cast<int>(std::chrono::year_month_day(std::chrono::sys_days(days)).year());
 }
 

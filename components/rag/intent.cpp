@@ -344,7 +344,7 @@ Found about_components(const Slots& slots) {
   return all && asks && !other ? Found{Intent::components_list} : Found{};
 }
 
-constexpr std::array<const char*, kIntents> kNames = {
+constexpr std::array<const char*, kIntents> kIntentNames = {
     "status_overall", "unhealthy",      "component_health", "components_list",  "config_value",
     "config_author",  "config_history", "config_diff",      "why_blocked",      "is_blocked",
     "block_end",      "who_blocked",    "timeline",         "rules_list",       "rules_count",
@@ -385,12 +385,12 @@ bool has_its_subject(Intent intent, const Slots& slots) {
 
 }  // namespace
 
-const char* to_string(Intent intent) { return kNames[static_cast<std::size_t>(intent)]; }
+const char* to_string(Intent intent) { return kIntentNames[static_cast<std::size_t>(intent)]; }
 
 std::optional<Intent> intent_named(std::string_view name) {
-  const auto found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<Intent>(found - kNames.begin());
+  const auto found = std::find(kIntentNames.begin(), kIntentNames.end(), name);
+  if (found == kIntentNames.end()) return std::nullopt;
+  return static_cast<Intent>(found - kIntentNames.begin());
 }
 
 bool asks_documentation(const Slots& slots) {

@@ -95,6 +95,7 @@ IntentModel::IntentModel(const std::vector<IntentExample>& examples) {
 
 void IntentModel::fit(const std::vector<IntentExample>& examples) {
   std::vector<std::vector<std::size_t>> features;
+  features.reserve(examples.size());
   for (const IntentExample& example : examples) features.push_back(known_features(example.words));
   const std::vector<std::size_t> order = mixed_order(examples.size());
   for (std::size_t round = 0; round < kRounds; ++round) {
