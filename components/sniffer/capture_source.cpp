@@ -1,8 +1,10 @@
 #include "sniffer/capture_source.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,7 +39,9 @@ const char* to_string(RoundEnd end, bool held) {
 
 std::string pace_text(double pace) {
   if (std::isinf(pace)) return "max";
-  return nlohmann::json(pace).dump();
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", pace);
+  return text.data();
 }
 
 Result<std::unique_ptr<CaptureReader>> open_file(const std::string& path) {

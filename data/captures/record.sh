@@ -41,7 +41,7 @@ pids+=($!)
 sleep 1
 
 play() { ip netns exec "$here" "$traffic" "$@"; }
-play browse $victim --from 10.77.1.20 --rate 0.8 --count 14 &
+play browse $victim --from 10.77.1.20 --rate 0.3 --count 6 &
 client=$!
 sleep 4
 play port-scan $victim --from 10.77.1.66 --rate 100 --count 150
