@@ -1,7 +1,10 @@
 #include "sniffer/capture_source.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -10,7 +13,9 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include "base/files.h"
 #include "base/logging.h"
 #include "capture/capture_reader.h"
 #include "capture/link_layer.h"
@@ -44,26 +49,69 @@ std::string pace_text(double pace) {
   return text.data();
 }
 
-Result<std::unique_ptr<CaptureReader>> open_file(const std::string& path) {
-  if (path == "-") {
-    return Error{ErrorCode::invalid_argument, "no_regular_file",
-                 "--replay takes a file, not standard input: write the capture to a file first, "
-                 "or read it with --pcap -"};
-  }
-  // Looked at first: opening a pipe waits for whoever writes into it.
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+// The file to play. What is piped in is kept in a temporary one, which goes with this.
+struct Recording {
+  std::string name;  // as people know it
+  std::string path;
+  File kept;
+};
+
+bool is_piped(const std::string& path) {
   std::error_code unknown;
-  if (std::filesystem::is_fifo(path, unknown)) {
-    return Error{ErrorCode::invalid_argument, "no_regular_file",
-                 path + " is a pipe: write the capture to a file first"};
+  return path == "-" || std::filesystem::is_fifo(path, unknown);
+}
+
+Result<Recording> keep_piped(const std::string& path) {
+  Recording recording{path == "-" ? "standard input" : path, {}, File(std::tmpfile())};
+  const File pipe(path == "-" ? fdopen(dup(STDIN_FILENO), "rb") : std::fopen(path.c_str(), "rb"));
+  if (!recording.kept) return base::errno_error("could not keep", recording.name, errno);
+  if (!pipe) return base::errno_error("could not open", recording.name, errno);
+  std::vector<char> part(1 << 16);
+  std::uint64_t bytes = 0;
+  while (const std::size_t got = std::fread(part.data(), 1, part.size(), pipe.get())) {
+    bytes += got;
+    if (bytes > kPipedBytesMax) {
+      return Error{ErrorCode::too_large, "capture_too_large",
+                   recording.name + " has more than " + std::to_string(kPipedBytesMax >> 20U) +
+                       " MiB: write it to a file, and play that"};
+    }
+    if (std::fwrite(part.data(), 1, got, recording.kept.get()) != got) break;
   }
-  return CaptureReader::open(path);
+  const bool is_kept = std::fflush(recording.kept.get()) == 0;
+  if (!is_kept || std::ferror(recording.kept.get()) != 0 || std::ferror(pipe.get()) != 0) {
+    return base::errno_error("could not keep", recording.name, errno);
+  }
+  recording.path = "/proc/self/fd/" + std::to_string(fileno(recording.kept.get()));
+  return recording;
+}
+
+// Errors call it as people know it.
+template <class Value>
+Result<Value> named(Result<Value> result, const Recording& recording) {
+  if (result.ok()) return result;
+  Error error = result.error();
+  const std::size_t at = error.message.find(recording.path);
+  if (at != std::string::npos) error.message.replace(at, recording.path.size(), recording.name);
+  return error;
+}
+
+Result<std::unique_ptr<CaptureReader>> open_recording(const Recording& recording) {
+  return named(CaptureReader::open(recording.path), recording);
 }
 
 class CaptureSource final : public PacketSource {
  public:
-  CaptureSource(ReplayOptions options, const base::Clock& clock,
+  CaptureSource(ReplayOptions options, Recording recording, const base::Clock& clock,
                 std::unique_ptr<CaptureReader> reader)
-      : options_(std::move(options)), clock_(clock), reader_(std::move(reader)) {}
+      : options_(std::move(options)),
+        recording_(std::move(recording)),
+        clock_(clock),
+        reader_(std::move(reader)) {}
 
   Status load(std::uint32_t /*flows_max*/) override { return {}; }
   bool is_recorded() const override { return true; }
@@ -94,6 +142,7 @@ class CaptureSource final : public PacketSource {
   __u64& fate(unsigned which) { return counters_[MLG_POINT_INGRESS].fates[which]; }
 
   const ReplayOptions options_;
+  const Recording recording_;
   const base::Clock& clock_;
   std::unique_ptr<CaptureReader> reader_;  // Null between two passes.
   std::optional<CapturedPacket> next_;     // Read, and not due yet. Its time is event time.
@@ -146,7 +195,7 @@ void CaptureSource::play(xdp::FlowRound& round, std::int64_t elapsed_ms) {
 
 bool CaptureSource::read_next() {
   if (!reader_) {
-    auto again = open_file(options_.path);
+    auto again = open_recording(recording_);
     if (!again.ok()) {
       end_all(again.error());
       return false;
@@ -154,7 +203,7 @@ bool CaptureSource::read_next() {
     reader_ = std::move(*again);
   }
   CapturedPacket packet;
-  const Result<bool> more = reader_->next(packet);
+  const Result<bool> more = named(reader_->next(packet), recording_);
   if (!more.ok()) {
     end_all(more.error());
     return false;
@@ -215,15 +264,16 @@ void CaptureSource::end_pass() {
   const bool is_last = passes_ == options_.times;
   // What repeats for hours would fill the log.
   if (passes_ == 1 || is_last) {
-    base::log_info("capture played", {{"file", options_.path},
+    base::log_info("capture played", {{"file", recording_.name},
                                       {"times", passes_},
                                       {"packets", pass_packets_},
                                       {"in_flows", in_flows_}});
   }
   pass_packets_ = 0;
   if (in_flows_ == 0) {
-    return end_all({ErrorCode::invalid_argument, "no_flows",
-                    options_.path + " holds no packet that belongs to a flow (TCP, UDP or ICMP)"});
+    return end_all(
+        {ErrorCode::invalid_argument, "no_flows",
+         recording_.name + " holds no packet that belongs to a flow (TCP, UDP or ICMP)"});
   }
   end_ = is_last ? RoundEnd::all : RoundEnd::pass;
 }
@@ -238,7 +288,7 @@ std::string CaptureSource::json() const {
   const std::uint64_t size = reader_ ? reader_->size_bytes() : 0;
   const std::uint64_t done = reader_ ? std::min(reader_->position_bytes(), size) : 0;
   nlohmann::ordered_json told = {
-      {"file", options_.path.substr(0, kPathCharsTold)},
+      {"file", recording_.name.substr(0, kPathCharsTold)},
       {"state", to_string(end_, held_)},
       {"pace", pace_text(options_.pace)},
       {"played", passes_},
@@ -266,10 +316,16 @@ Result<double> parse_pace(const std::string& text) {
 
 Result<std::unique_ptr<PacketSource>> open_capture_source(const ReplayOptions& options,
                                                           const base::Clock& clock) {
-  auto reader = open_file(options.path);
+  Recording recording{options.path, options.path, nullptr};
+  if (is_piped(options.path)) {
+    auto kept = keep_piped(options.path);
+    if (!kept.ok()) return kept.error();
+    recording = std::move(*kept);
+  }
+  auto reader = open_recording(recording);
   if (!reader.ok()) return reader.error();
   return Result<std::unique_ptr<PacketSource>>(
-      std::make_unique<CaptureSource>(options, clock, std::move(*reader)));
+      std::make_unique<CaptureSource>(options, std::move(recording), clock, std::move(*reader)));
 }
 
 }  // namespace mlguard::sniffer

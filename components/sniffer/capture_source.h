@@ -22,12 +22,13 @@
 namespace mlguard::sniffer {
 
 inline constexpr std::size_t kRoundPacketsMax = 8'192;
+inline constexpr std::uint64_t kPipedBytesMax = 4ULL << 30;
 inline constexpr double kPaceAsFastAsItGoes = std::numeric_limits<double>::infinity();
 inline constexpr double kPaceMin = 0.01;
 inline constexpr double kPaceMax = 1'000;
 
 struct ReplayOptions {
-  std::string path;
+  std::string path;         // "-": standard input
   double pace = 1;          // seconds of the capture in a second; above 0
   std::uint32_t times = 1;  // how often it is played; 0: until the sniffer is stopped
 };
@@ -35,9 +36,9 @@ struct ReplayOptions {
 // "0.5", "10", "max". Error: invalid_argument / "invalid_pace".
 base::Result<double> parse_pace(const std::string& text);
 
-// Opens the file, so that what is no capture is told at once. The clock must outlive the source.
-// Errors: capture_reader.h's; invalid_argument / "no_regular_file" (what is played may have to wait
-// and to begin again, which a pipe cannot).
+// Opens the file, so that what is no capture is told at once. Standard input and pipes are read to
+// their end first, into a temporary file: what is played may have to wait, and to begin again. The
+// clock must outlive the source. Errors: capture_reader.h's; io; too_large (kPipedBytesMax).
 base::Result<std::unique_ptr<PacketSource>> open_capture_source(const ReplayOptions& options,
                                                                 const base::Clock& clock);
 

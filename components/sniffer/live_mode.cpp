@@ -62,8 +62,10 @@ void add_live_flags(CLI::App& app, LiveFlags& flags) {
 }
 
 void add_replay_flags(CLI::App& app, LiveFlags& flags) {
-  auto* replay = app.add_option("--replay", flags.replay.path,
-                                "Play this capture (pcap or pcapng) as if its packets came by now");
+  auto* replay =
+      app.add_option("--replay", flags.replay.path,
+                     "Play this capture (pcap or pcapng) as if its packets came by now; -\n"
+                     "is standard input, which is read to its end first");
   app.add_option("--pace", flags.pace, "Seconds of the capture in a second, 0.01 to 1000, or max")
       ->needs(replay)
       ->capture_default_str();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 #include "sniffer/live_sniffer.h"
@@ -160,6 +161,24 @@ TEST_F(CaptureSourceTest, WhatHoldsNoFlowEndsInsteadOfRepeating) {
   EXPECT_THAT(source_->health().error().message, HasSubstr("no packet that belongs to a flow"));
 }
 
+TEST_F(CaptureSourceTest, APipeIsReadToItsEndAndPlayedLikeAFile) {
+  const std::string whole = support::read_text(capture({0, 2}));
+  const std::string pipe = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::thread writer([&] { support::write_text(pipe, whole); });
+  play(pipe, kPaceAsFastAsItGoes, 2);
+  writer.join();
+  EXPECT_EQ(round(), (Times{0, 2}));
+  EXPECT_EQ(source_->round_end(), RoundEnd::pass);
+  EXPECT_EQ(round(), (Times{3, 5}));
+  EXPECT_THAT(source_->json(), HasSubstr("\"file\":\"" + pipe + "\""));
+  std::thread cut_short([&] { support::write_text(pipe, whole.substr(0, whole.size() - 1)); });
+  play(pipe, kPaceAsFastAsItGoes);
+  cut_short.join();
+  round();
+  EXPECT_EQ(source_->health().error().message.rfind(pipe + " is cut off", 0), 0U);
+}
+
 TEST_F(CaptureSourceTest, SamplingLeavesWholeFlowsOut) {
   std::string text = pcap_header(1);
   for (int host = 0; host < 200; ++host) {
@@ -235,7 +254,6 @@ TEST(ReplayFlagsTest, WhatCannotBePlayedIsOneClearLine) {
   support::write_text(folder / "empty", "");
   support::write_text(folder / "garbage", std::string(1'000, 'x'));
   support::write_text(folder / "good", pcap_header(1));
-  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
   struct Case {
     std::vector<std::string> flags;
     int code;
@@ -245,8 +263,7 @@ TEST(ReplayFlagsTest, WhatCannotBePlayedIsOneClearLine) {
       {{folder / "absent"}, 1, "No such file"},
       {{folder / "empty"}, 1, "is empty"},
       {{folder / "garbage"}, 1, "is no pcap or pcapng capture"},
-      {{folder / "pipe"}, 1, "is a pipe"},
-      {{"-"}, 1, "not standard input"},
+      {{"-"}, 1, "standard input is empty"},
       {{folder / "good", "--iface", "lo"}, 2, "choose one"},
       {{folder / "good", "--pace", "0"}, 2, "--pace is how many seconds"}};
   for (const Case& one : cases) {
