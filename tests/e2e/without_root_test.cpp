@@ -108,6 +108,10 @@ TEST_F(WithoutRootTest, AnAttackInACaptureBecomesARuleInTheDryRunFirewall) {
 
 TEST_F(WithoutRootTest, PlayedOnceEveryFlowIsSentAndTheSnifferEnds) {
   const support::Process detector = start_detector();
+  const auto has_keys = [&] {
+    return detector.err().find("pipeline keys applied") != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(has_keys, kPatienceMs)) << detector.err();
   support::Process sniffer = start_sniffer({"--replay", capture(), "--pace", "max"});
   const auto ended = sniffer.wait_exit(kPatienceMs);
   ASSERT_TRUE(ended.has_value()) << sniffer.err();
