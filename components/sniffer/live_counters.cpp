@@ -42,9 +42,10 @@ Json packets(const xdp::Counters& kernel, std::uint64_t lost) {
 }
 
 Json exported(const pipeline::FlowSenderCounters& sent) {
-  return {{"has_key", sent.has_key},           {"flows_sent", sent.flows_sent},
-          {"flows_shed", sent.flows_shed},     {"flows_queued", sent.flows_queued},
-          {"batches_sent", sent.batches_sent}, {"bytes_sent", sent.bytes_sent}};
+  return {{"connected", sent.connected},       {"has_key", sent.has_key},
+          {"flows_sent", sent.flows_sent},     {"flows_shed", sent.flows_shed},
+          {"flows_queued", sent.flows_queued}, {"batches_sent", sent.batches_sent},
+          {"bytes_sent", sent.bytes_sent}};
 }
 
 Json top(const Talkers& talkers) {

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -57,7 +58,8 @@ class RunningSniffer final : public LiveSniffer {
   Status apply_sender(const LiveConfig& config);
   void begin_tracker(const LiveConfig& config);
   void end_tracker();
-  Demand demand() const;
+  Demand demand();
+  std::string missing() const;
   void read_round();
   void follow_round_end();
   void emit(const flow::FlowRecord& record);
@@ -82,6 +84,7 @@ class RunningSniffer final : public LiveSniffer {
   xdp::FlowRound round_;
   Talkers talkers_;
   LiveCounters counters_;
+  std::string missing_;      // What a capture waits for, as it was told last.
   std::size_t emitted_ = 0;  // Since the sender was last waited for.
   Status health_;
   std::thread thread_;
@@ -209,12 +212,24 @@ void RunningSniffer::emit(const flow::FlowRecord& record) {
   sender_->drain(std::chrono::milliseconds(pipeline::kSendWaitMs));
 }
 
-Demand RunningSniffer::demand() const {
-  if (!options_.sends) return Demand::open;
-  if (!sender_) return Demand::held;
-  const pipeline::FlowSenderCounters now = sender_->counters();
-  const bool has_room = now.flows_queued < pipeline::kQueuedFlowsMax / 2;
-  return now.has_key && has_room ? Demand::open : Demand::held;
+// Whom records are for is not there yet; empty when somebody takes them.
+std::string RunningSniffer::missing() const {
+  if (!options_.sends) return {};
+  const auto now = sender_ ? sender_->counters() : pipeline::FlowSenderCounters();
+  if (!now.has_key) return "a pipeline key of the control plane";
+  return now.connected ? "" : "an ml-detector at " + config_.endpoint;
+}
+
+Demand RunningSniffer::demand() {
+  if (!source_->is_recorded()) return Demand::open;
+  std::string missing_now = missing();
+  if (missing_now != missing_ && !missing_now.empty()) {
+    base::log_info("the capture waits", {{"for", missing_now}});
+  }
+  missing_ = std::move(missing_now);
+  if (!missing_.empty()) return Demand::held;
+  const bool is_full = sender_ && sender_->counters().flows_queued >= pipeline::kQueuedFlowsMax / 2;
+  return is_full ? Demand::held : Demand::open;
 }
 
 void RunningSniffer::read_round() {

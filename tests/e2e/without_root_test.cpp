@@ -122,10 +122,17 @@ TEST_F(WithoutRootTest, PlayedOnceEveryFlowIsSentAndTheSnifferEnds) {
   EXPECT_EQ(health_of("sniffer"), "");
 }
 
-TEST_F(WithoutRootTest, OfACaptureThatIsCutOffTheRestIsSentAndTheEndIsNoSuccess) {
+TEST_F(WithoutRootTest, ACaptureWaitsForADetectorAndOneThatIsCutOffIsNoSuccess) {
   const std::string whole = support::read_text(capture());
   support::write_text(folder_ / "cut.pcap", whole.substr(0, whole.size() - 11));
   support::Process sniffer = start_sniffer({"--replay", folder_ / "cut.pcap", "--pace", "max"});
+  const auto waits = [&] {
+    return sniffer.err().find("an ml-detector at ipc://") != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(waits, kPatienceMs)) << sniffer.err();
+  EXPECT_TRUE(
+      wait_until([&] { return sniffer_detail("/capture/state") == "waiting"; }, kPatienceMs));
+  const support::Process detector = start_detector();
   const auto ended = sniffer.wait_exit(kPatienceMs);
   ASSERT_TRUE(ended.has_value()) << sniffer.err();
   EXPECT_EQ(ended->code, 1);
