@@ -32,7 +32,7 @@ network_is_up=
 
 pids=()
 stop_all() {
-  trap - INT TERM EXIT
+  trap - INT TERM HUP PIPE EXIT
   echo
   echo "stopping ..."
   # It says itself what does not come down; what was started here is stopped in any case.
@@ -45,6 +45,8 @@ stop_all() {
   echo "stopped; state and logs stay in $lab"
 }
 trap 'stop_all; exit 0' INT TERM
+# Nobody reads on (a closed terminal, "| head"): what was started goes all the same.
+trap 'exec >/dev/null 2>&1; stop_all; exit 1' HUP PIPE
 trap stop_all EXIT
 
 fail() {
