@@ -29,7 +29,7 @@ help:
 	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
 	@echo "make evaluate      judge the shipped model on $(SHARED_DATA), and write docs/model-card.md anew"
 	@echo "make evaluate-rag  ask rag the questions of tests/rag/questions, and judge its answers"
-	@echo "make run-lab-dev   install, build, start the control plane and all components here"
+	@echo "make run-lab-dev   install, build, start everything here (root: with a network to attack)"
 	@echo "make soak          the long rounds whole: $(SOAK_ROUNDS) kills, $(FUZZ_SECONDS) s a fuzz target"
 	@echo "make bench         benchmarks beside Debian's etcd, in one run"
 	@echo "make check         static checks: format, clang-tidy"

@@ -31,6 +31,11 @@ std::string is_text(const ProtectedNetwork& one) { return to_text(one.network) +
 
 }  // namespace
 
+bool is_never_blocked(const Network& network) {
+  return std::any_of(built_ins().begin(), built_ins().end(),
+                     [&](const ProtectedNetwork& one) { return contains(one.network, network); });
+}
+
 ProtectedAddresses::ProtectedAddresses(std::vector<ProtectedNetwork> given)
     : sorted_(std::move(given)) {
   sorted_.insert(sorted_.begin(), built_ins().begin(), built_ins().end());

@@ -36,6 +36,9 @@ struct Verdict {
   std::string why;
 };
 
+// Protected by itself, everywhere.
+bool is_never_blocked(const Network& network);
+
 class ProtectedAddresses {
  public:
   explicit ProtectedAddresses(std::vector<ProtectedNetwork> given = {});
