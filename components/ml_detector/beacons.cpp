@@ -59,8 +59,9 @@ bool is_even(const Values& intervals, double jitter) {
 }
 
 bool is_contact(const FlowRecord& record) {
-  return record.opened && record.part == 0 && record.reason != flow::CloseReason::early &&
-         record.forward().payload_packets > 0 && record.reverse().payload_packets > 0;
+  return record.key.protocol == MLG_PROTOCOL_TCP && record.opened && record.part == 0 &&
+         record.reason != flow::CloseReason::early && record.forward().payload_packets > 0 &&
+         record.reverse().payload_packets > 0;
 }
 
 flow::PairKey key_of(const FlowRecord& record) {

@@ -7,7 +7,9 @@
 // spread leans to neither side (Bowley's skewness); of the bytes of the contacts, the MADM is
 // small. Medians, so that a contact that was missed, or a command that was longer, changes nothing.
 //
-// A contact is a flow in which both sides said something. Each counts once, by when it began; only
+// A contact is a TCP flow in which both sides said something: programs that play, talk or keep a
+// tunnel open send UDP as regularly (a TeamSpeak server reports itself every 600 s), and C2 of that
+// kind hides in DNS, where every host is regular. Each counts once, by when it began; only
 // the last kContactsKept are looked at. Pairs whose flows come much faster than the shortest period
 // (by the sniffer's own window) are not followed: that is what spares busy clients the cost.
 //

@@ -19,6 +19,8 @@ constexpr std::uint16_t kSmb = 445;
 constexpr std::uint16_t kSmbOverNetbios = 139;
 // Many times more of one than of the other.
 constexpr double kFew = 2;
+// As often a scanner asks, with all its retries: nmap asks for a port up to eleven times.
+constexpr double kAskedMax = 12;
 
 Verdict verdict_of(const FlowRecord& record, const char* kind, const char* by) {
   Verdict verdict;
@@ -121,6 +123,7 @@ std::optional<Verdict> FastRules::scan(const FlowRecord& record) const {
   const bool many_ports = source.ports >= limits_.scan_ports && source.ports > kFew * source.hosts;
   const bool many_hosts = source.hosts >= limits_.sweep_hosts && source.hosts > kFew * source.ports;
   if (!many_ports && !many_hosts) return std::nullopt;
+  if (source.flows > kAskedMax * std::max(source.ports, source.hosts)) return std::nullopt;
   Verdict verdict = verdict_of(record, "portscan", many_ports ? "port_scan" : "host_sweep");
   const double value = many_ports ? source.ports : source.hosts;
   const double limit = many_ports ? limits_.scan_ports : limits_.sweep_hosts;

@@ -14,6 +14,7 @@
 // the same), and guesses at shares for administrators take one each (MITRE ATT&CK T1210,
 // T1021.002).
 //
+// Who asks for each port (or host) many times over floods; a scan asks a few times.
 // Many ports *and* many hosts are neither scan nor sweep: that is what peer-to-peer programs do. A
 // flow that is part of a scan is not counted as a flood as well.
 //
@@ -52,10 +53,8 @@ struct FastRuleLimits {
   double smb_hosts = 10;        // in the window
   std::uint32_t smb_flows = 6;  // of one source to one host in a minute
   BeaconLimits beacon;
-  // Of services that are asked at regular intervals by nature: names, time, leases, discovery.
-  std::vector<std::uint16_t> beacon_ports_ignored = {53,  67,    68,    123,   137,   138,
-                                                     161, 162,   500,   514,   546,   547,
-                                                     853, 1'900, 3'478, 4'500, 5'353, 5'355};
+  // Of services that are asked at regular intervals by nature: names.
+  std::vector<std::uint16_t> beacon_ports_ignored = {53, 853};
   bool operator==(const FastRuleLimits&) const = default;
 };
 
