@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "ml_detector/report.h"
@@ -139,7 +140,7 @@ std::string provenance_table(const Corpus& train) {
 }
 
 std::string measured_text(const Evaluation& evaluation, const Model& model, const Corpus& train,
-                          const std::string& picture) {
+                          const std::string& picture, const std::string& served) {
   constexpr std::size_t kInputsShown = 15;
   std::string text = "\nModel `" + model.info().name + "`, sha256 `" + model.info().sha256 + "`, " +
                      std::to_string(model.forest().trees()) + " trees of depth " +
@@ -152,6 +153,7 @@ std::string measured_text(const Evaluation& evaluation, const Model& model, cons
     text += name + ("\n\n" + class_table(confusion)) + "\n" + confusion_table(confusion) + "\n";
   }
   text += "![Precision over recall](" + picture + ")\n\n";
+  text += "### Everyday captures, as served\n\n" + served;
   text +=
       "### By capture\n\nThe detector; \"by rules\" counts flows of all classes in the "
       "capture.\n\n";

@@ -4,15 +4,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
 #include "ml_detector/evaluation.h"
 #include "ml_detector/model_card.h"
 #include "ml_detector/report.h"
+#include "ml_detector/served.h"
 #include "ml_detector/trainer.h"
 
 namespace mlguard::ml_detector {
@@ -164,7 +167,7 @@ int run_train(Arguments& arguments) {
 
 // The measured part of the card and, in a folder of the card's name beside it, the picture.
 base::Status write_card(const Arguments& arguments, const Evaluation& evaluation,
-                        const Model& model) {
+                        const Model& model, const std::string& served) {
   constexpr std::size_t kCardBytesMax = 1U << 20U;
   constexpr mode_t kReadable = 0644;
   constexpr mode_t kFolder = 0755;
@@ -174,7 +177,7 @@ base::Status write_card(const Arguments& arguments, const Evaluation& evaluation
   if (!card.ok()) return card.error();
   const std::filesystem::path path = arguments.card;
   const std::string picture = path.stem().string() + "/precision-recall.svg";
-  const auto text = with_measured(*card, measured_text(evaluation, model, *train, picture));
+  const auto text = with_measured(*card, measured_text(evaluation, model, *train, picture, served));
   if (!text.ok()) return text.error();
   const std::string picture_path = base::folder_of(arguments.card) + "/" + picture;
   base::Status done = base::make_folders(base::folder_of(picture_path), kFolder);
@@ -184,9 +187,25 @@ base::Status write_card(const Arguments& arguments, const Evaluation& evaluation
   return done.ok() ? base::write_file_atomic(arguments.card, *text, kReadable) : done;
 }
 
+// Of the captures that are judged, and of those the model was trained on: there are few others.
+base::Result<std::string> serve_all(const Arguments& arguments, const Corpus& judged,
+                                    const std::shared_ptr<const LoadedModel>& model) {
+  const auto by_both = serve_benign(judged, model);
+  if (!by_both.ok()) return by_both.error();
+  std::string text = served_text("Benign captures of " + arguments.split + "/", *by_both);
+  if (arguments.split == kTrainSplit) return text;
+  const auto train = corpus_without(arguments, kTrainSplit);
+  if (!train.ok()) return train.error();
+  const auto seen = serve_benign(*train, model);
+  if (!seen.ok()) return seen.error();
+  return text + served_text("Benign captures of train/, which the model has seen", *seen);
+}
+
 int run_evaluate(Arguments& arguments) {
-  const auto model = Model::load(arguments.model_path);
-  if (!model.ok()) return fail(model.error());
+  auto loaded = Model::load(arguments.model_path);
+  if (!loaded.ok()) return fail(loaded.error());
+  const auto shared = std::make_shared<const LoadedModel>(std::move(*loaded));
+  const Model* model = &shared->model;
   if (!knows_traffic_classes(*model)) {
     return fail({base::ErrorCode::unsupported, "the model has other classes than the captures"});
   }
@@ -199,8 +218,11 @@ int run_evaluate(Arguments& arguments) {
   std::printf("%s\nThe detector:\n\n%s\n%s\n%s", summary_table(evaluation).c_str(),
               class_table(detector).c_str(), confusion_table(detector).c_str(),
               capture_table(evaluation, Layers::detector).c_str());
+  const auto served = serve_all(arguments, *corpus, shared);
+  if (!served.ok()) return fail(served.error());
+  std::printf("\n%s", served->c_str());
   if (arguments.card.empty()) return 0;
-  const auto written = write_card(arguments, evaluation, *model);
+  const auto written = write_card(arguments, evaluation, *model, *served);
   return written.ok() ? 0 : fail(written.error());
 }
 
