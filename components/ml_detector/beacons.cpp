@@ -139,8 +139,8 @@ std::optional<Rhythm> Beacons::look(const FlowRecord& record, const BeaconLimits
     pair.regular = 0;
     return std::nullopt;
   }
-  const auto kept = static_cast<std::uint32_t>(std::min<std::size_t>(pair.contacts, kContactsKept));
-  pair.regular = pair.regular == 0 ? kept : pair.regular + 1;
+  // Of those before, half may have been anything.
+  pair.regular = pair.regular == 0 ? static_cast<std::uint32_t>(needed) : pair.regular + 1;
   rhythm->contacts = pair.regular;
   return pair.regular < limits.contacts ? std::nullopt : rhythm;
 }

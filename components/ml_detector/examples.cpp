@@ -126,7 +126,7 @@ class Reader {
     if (done.ok() && file.main_class == kPatient) {
       done = add(Variant::slower, stretched(*packets, kMuchSlower));
     }
-    if (!mixes || !done.ok()) return done;
+    if (!mixes || !done.ok() || file.rules.empty()) return done;
     parts_.push_back(std::move(*packets));
     part_ = about;
     return parts_.size() < kMixedCaptures ? base::Status{} : finish_mix();

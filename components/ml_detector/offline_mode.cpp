@@ -30,9 +30,10 @@ struct Arguments {
   std::string card;
   std::string split{kEvalSplit};
   std::string hold_back = "captures";
-  // A licence that forbids it; and a capture that is labelled as benign, but shows EternalBlue's
-  // grooming (docs/model-card.md), which it would teach to overlook.
-  std::vector<std::string> left_out = {"MQTTset", "benign__suricata_smb_filename"};
+  std::vector<std::string> left_out = {"MQTTset"};
+  // Labelled as benign, but it shows EternalBlue's grooming (docs/model-card.md), which it would
+  // teach to overlook.
+  std::vector<std::string> not_believed = {"benign__suricata_smb_filename.pcap"};
   std::vector<std::string> without;
   TrainOptions train;
 };
@@ -47,14 +48,16 @@ base::Result<Corpus> corpus_without(const Arguments& arguments, std::string_view
   auto corpus = open_corpus(arguments.data, split);
   if (!corpus.ok()) return corpus;
   const auto is_left_out = [&](const CorpusFile& file) {
-    return std::any_of(arguments.left_out.begin(), arguments.left_out.end(),
-                       [&](const std::string& part) {
-                         return file.repository.find(part) != std::string::npos ||
-                                file.name.find(part) != std::string::npos;
-                       });
+    return std::any_of(
+        arguments.left_out.begin(), arguments.left_out.end(),
+        [&](const std::string& part) { return file.repository.find(part) != std::string::npos; });
   };
   auto& files = corpus->files;
   files.erase(std::remove_if(files.begin(), files.end(), is_left_out), files.end());
+  for (CorpusFile& file : files) {
+    const auto& names = arguments.not_believed;
+    if (std::find(names.begin(), names.end(), file.name) != names.end()) file.rules.clear();
+  }
   return corpus;
 }
 
@@ -75,6 +78,7 @@ std::string training_json(const Corpus& corpus, const Examples& examples,
   json["archive_sha256"] = corpus.archive_sha256;
   json["labels_sha256"] = corpus.labels_sha256;
   json["left_out"] = arguments.left_out;
+  json["not_believed"] = arguments.not_believed;
   json["seed"] = options.seed;
   json["folds"] = options.folds;
   json["repeats"] = options.repeats;
@@ -245,9 +249,10 @@ void add_train(CLI::App& app, Arguments& arguments) {
   command->add_option("--hold-back", arguments.hold_back, "What is held back together")
       ->check(CLI::IsMember({"captures", "repositories"}))
       ->capture_default_str();
+  command->add_option("--leave-out", arguments.left_out, "Repositories not to use (part of a name)")
+      ->capture_default_str();
   command
-      ->add_option("--leave-out", arguments.left_out,
-                   "Repositories and captures not to use (part of a name)")
+      ->add_option("--disbelieve", arguments.not_believed, "Captures whose labels are not believed")
       ->capture_default_str();
   command->add_option("--without", arguments.without, "Inputs not to look at");
   command->add_option("--rounds-max", options.rounds_max)->capture_default_str();

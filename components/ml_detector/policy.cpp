@@ -208,7 +208,10 @@ Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
   }
   if (is_special(suspect)) return Withheld::special_address;
   if (any_contains(settings_.own, suspect)) return Withheld::own_address;
-  if (any_contains(settings_.allowlist, suspect)) return Withheld::allowlisted;
+  if (any_contains(settings_.allowlist, suspect) ||
+      (is_server && any_contains(settings_.allowlist, verdict.source))) {
+    return Withheld::allowlisted;
+  }
   if (verdict.evidence == Evidence::forgeable || verdict.by_model || is_server) {
     if (any_contains(settings_.home, suspect)) return Withheld::home;
   }

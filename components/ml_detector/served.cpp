@@ -66,7 +66,7 @@ base::Result<Served> serve_benign(const Corpus& corpus,
                                   const std::shared_ptr<const LoadedModel>& model) {
   Served served;
   for (const CorpusFile& file : corpus.files) {
-    if (file.main_class != kTrafficClasses[0]) continue;
+    if (file.main_class != kTrafficClasses[0] || file.rules.empty()) continue;
     if (const auto done = serve(file, model, served); !done.ok()) return done.error();
   }
   return served;

@@ -63,8 +63,8 @@ TEST(TrainerTest, WhatTellsClassesApartIsFound) {
   ASSERT_TRUE(model.ok());
   const Examples others = made_up_examples(2);
   const Evaluation result = evaluate(others, probabilities_of(others, *model), *model);
-  EXPECT_GT(result.confusion.macro_f1(), 0.97);
-  EXPECT_EQ(result.confusion.total(), others.flows.size());
+  EXPECT_GT(result.of(Layers::model).confusion.macro_f1(), 0.97);
+  EXPECT_EQ(result.of(Layers::model).confusion.total(), others.flows.size());
   EXPECT_GT(average_precision(result.curves[0]), 0.99);
 }
 
@@ -164,16 +164,36 @@ TEST(EvaluationTest, FalseAlarmsAreCountedByFlowHostAndHour) {
     examples.flows.push_back(example);
   }
   const Evaluation result = evaluate(examples, probabilities_of(examples, *model), *model);
-  EXPECT_EQ(result.confusion.total(), 10);
-  EXPECT_EQ(result.false_alarms[0].flows, 10U);
-  EXPECT_EQ(result.false_alarms[0].sources, 2U);
+  const Verdicts& by_model = result.of(Layers::model);
+  EXPECT_EQ(by_model.confusion.total(), 10);
+  EXPECT_EQ(by_model.false_alarms[0].flows, 10U);
+  EXPECT_EQ(by_model.false_alarms[0].sources, 2U);
   EXPECT_NEAR(result.benign_hours, 30.0 / 3'600, 1e-9);
-  EXPECT_DOUBLE_EQ(result.confusion.benign_false_positive_rate(), 1);
+  EXPECT_DOUBLE_EQ(by_model.confusion.benign_false_positive_rate(), 1);
   const auto json = nlohmann::json::parse(metrics_json(result));
   EXPECT_EQ(json["flows"], 10);
   EXPECT_EQ(json["benign_false_positive_rate"], 1);
-  EXPECT_NE(alarm_table(result).find("| 0.5 | 10 | 1200.000 | 2 | 240.000 |"), std::string::npos)
-      << alarm_table(result);
+  const std::string table = alarm_table(by_model.false_alarms, result.benign_hours);
+  EXPECT_NE(table.find("| 0.5 | 10 | 1200.000 | 2 | 240.000 |"), std::string::npos) << table;
+}
+
+// As it is served: a rule's class stands, and everything else is the model's.
+TEST(EvaluationTest, TheDetectorHasTheRulesClassWhereARuleAccuses) {
+  const auto trained = train(made_up_examples(1), quick(), "{}", say_nothing);
+  const auto model = Model::parse(trained->model);
+  Examples examples = made_up_examples(3);
+  Example& first = examples.flows.front();
+  ASSERT_EQ(first.class_index, 0);
+  first.rule_class = 2;
+  first.rule_score = 0.8F;
+  const Evaluation result = evaluate(examples, probabilities_of(examples, *model), *model);
+  const Verdicts& by_model = result.of(Layers::model);
+  const Verdicts& by_both = result.of(Layers::detector);
+  EXPECT_EQ(by_both.confusion.count(0, 2), by_model.confusion.count(0, 2) + 1);
+  EXPECT_EQ(by_both.false_alarms[1].flows, by_model.false_alarms[1].flows + 1);
+  EXPECT_EQ(by_both.false_alarms[2].flows, by_model.false_alarms[2].flows);
+  EXPECT_EQ(result.captures[first.capture].accused_by_rules, 1U);
+  EXPECT_EQ(by_both.confusion.count(1, 1), by_model.confusion.count(1, 1));
 }
 
 }  // namespace
