@@ -17,6 +17,7 @@
 #include "ml_detector/report.h"
 #include "ml_detector/served.h"
 #include "ml_detector/trainer.h"
+#include "ml_detector/within_scenario.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -29,6 +30,7 @@ struct Arguments {
   std::string model_path;
   std::string card;
   std::string split{kEvalSplit};
+  bool within = false;
   std::string hold_back = "captures";
   std::vector<std::string> left_out = {"MQTTset"};
   // Labelled as benign, but it shows EternalBlue's grooming (docs/model-card.md), which it would
@@ -205,6 +207,21 @@ base::Result<std::string> serve_all(const Arguments& arguments, const Corpus& ju
   return text + served_text("Benign captures of train/, which the model has seen", *seen);
 }
 
+base::Result<std::string> judge_within(const Arguments& arguments) {
+  const auto corpus = corpus_without(arguments, kTrainSplit);
+  if (!corpus.ok()) return corpus.error();
+  const auto examples = read_all(*corpus, Purpose::training);
+  if (!examples.ok()) return examples.error();
+  const auto result = within_scenario(*examples, arguments.train, say);
+  if (!result.ok()) return result.error();
+  const Confusion& detector = result->of(Layers::detector).confusion;
+  return "The last 30 % of the flows of each capture of train/, by a model that learnt the first "
+         "70 %:\n\n" +
+         attack_line("the detector", detector) +
+         attack_line("the model alone", result->of(Layers::model).confusion) + "\n" +
+         class_table(detector) + "\n" + confusion_table(detector) + "\n";
+}
+
 int run_evaluate(Arguments& arguments) {
   auto loaded = Model::load(arguments.model_path);
   if (!loaded.ok()) return fail(loaded.error());
@@ -222,8 +239,13 @@ int run_evaluate(Arguments& arguments) {
   std::printf("%s\nThe detector:\n\n%s\n%s\n%s", summary_table(evaluation).c_str(),
               class_table(detector).c_str(), confusion_table(detector).c_str(),
               capture_table(evaluation, Layers::detector).c_str());
-  const auto served = serve_all(arguments, *corpus, shared);
+  auto served = serve_all(arguments, *corpus, shared);
   if (!served.ok()) return fail(served.error());
+  if (arguments.within) {
+    const auto within = judge_within(arguments);
+    if (!within.ok()) return fail(within.error());
+    *served += "### Within the scenario\n\n" + *within;
+  }
   std::printf("\n%s", served->c_str());
   if (arguments.card.empty()) return 0;
   const auto written = write_card(arguments, evaluation, *model, *served);
@@ -278,6 +300,8 @@ void add_evaluate(CLI::App& app, Arguments& arguments) {
   command->add_option("--model", arguments.model_path, "Model file")->required();
   command->add_option("--split", arguments.split, "Captures to judge, as labels.tsv names them")
       ->capture_default_str();
+  command->add_flag("--within", arguments.within,
+                    "Also learn the first flows of each capture of train/, and judge the others");
   command->add_option("--card", arguments.card, "Model card whose measured part is written anew");
 }
 

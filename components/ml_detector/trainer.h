@@ -71,5 +71,8 @@ std::vector<float> choose_thresholds(const Examples& examples,
 // `training`: JSON of where the examples come from, for the model file.
 base::Result<TrainResult> train(const Examples& examples, const TrainOptions& options,
                                 const std::string& training, const Say& say);
+// The model file of so many rounds on all of these examples, with thresholds of 0.5.
+base::Result<std::string> train_plainly(const Examples& examples, const TrainOptions& options,
+                                        std::size_t rounds, const Say& say);
 
 }  // namespace mlguard::ml_detector
