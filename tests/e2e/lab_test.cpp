@@ -36,7 +36,7 @@ TEST_F(LabAttackTest, EachAttackIsSeenBecomesARuleAndIsBlocked) {
   expect_blocked("smb-sweep", "10.77.1.69", {"--count", "130"});
   expect_blocked("beacon", "10.77.1.70", {"--count", "30"});
   EXPECT_EQ(rules().find("10.77.1.20"), std::string::npos) << "the client";
-  EXPECT_EQ(rules().find(std::string(kLabVictim) + "/32"), std::string::npos) << "the infected machine";
+  EXPECT_EQ(rules().find(std::string(kLabVictim) + "/32"), std::string::npos) << "it is infected";
 
   // XDP drops them, nftables has them as well, and both are told.
   const auto firewall = lab({"exec", "component", "get", "firewall", "-o", "json"});

@@ -51,12 +51,12 @@ TEST(DetectorConfigTest, EveryValueIsTaken) {
     "thresholds": {"detect": 0.1, "block": 0.2},
     "fast_rules": {"enabled": false, "scan_ports": 3, "sweep_hosts": 4, "scan_half_open": 0.5,
       "flood_flows": 60, "flood_half_open": 0.7, "brute_force_attempts": 8,
-      "brute_force_bytes": 9, "brute_force_ports": ["10", "65535"], "smb_hosts": 19,
-      "smb_flows": 20, "beacon_contacts": 21, "beacon_period_min_s": 22.5,
+      "brute_force_bytes": 9, "brute_force_ports": ["10", "65535"],
+      "smb_hosts": 19, "smb_flows": 20, "beacon_contacts": 21, "beacon_period_min_s": 22.5,
       "beacon_period_max_s": 23.5, "beacon_jitter": 0.25, "beacon_bytes": 26,
       "beacon_ports_ignored": ["27"]},
-    "rules": {"enabled": false, "block_c2_servers": true, "ttl_s": 11, "ttl_max_s": 12, "forgeable_ttl_s": 13,
-      "model_flows_min": 18, "per_minute_max": 14, "per_prefix_max": 15},
+    "rules": {"enabled": false, "block_c2_servers": true, "ttl_s": 11, "ttl_max_s": 12,
+      "forgeable_ttl_s": 13, "model_flows_min": 18, "per_minute_max": 14, "per_prefix_max": 15},
     "reports": {"interval_s": 16, "per_minute_max": 17},
     "allowlist": ["10.0.0.0/8"], "home": ["192.0.2.0/24", "2001:db8::1"]})");
   ASSERT_TRUE(config.ok()) << config.error().message;

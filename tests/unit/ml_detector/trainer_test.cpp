@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "ml_detector/evaluation.h"
 #include "ml_detector/report.h"
+#include "ml_detector/within_scenario.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -194,6 +197,34 @@ TEST(EvaluationTest, TheDetectorHasTheRulesClassWhereARuleAccuses) {
   EXPECT_EQ(by_both.false_alarms[2].flows, by_model.false_alarms[2].flows);
   EXPECT_EQ(result.captures[first.capture].accused_by_rules, 1U);
   EXPECT_EQ(by_both.confusion.count(1, 1), by_model.confusion.count(1, 1));
+}
+
+TEST(WithinScenarioTest, OfEachCaptureTheFirstFlowsAreLearntAndVariantsAreLeftOut) {
+  Examples examples = made_up_examples(1);
+  for (std::size_t i = 0; i < examples.flows.size(); ++i) {
+    examples.flows[i].first_ns = (examples.flows.size() - i) * kSecond;
+  }
+  examples.captures[1].variant = Variant::slower;
+  const ByTime parts = cut_by_time(examples);
+  std::vector<std::size_t> learnt(examples.captures.size());
+  std::vector<std::uint64_t> last_learnt_ns(examples.captures.size());
+  for (const Example& example : parts.earlier.flows) {
+    ++learnt[example.capture];
+    last_learnt_ns[example.capture] = std::max(last_learnt_ns[example.capture], example.first_ns);
+  }
+  for (const Example& example : parts.later.flows) {
+    EXPECT_GT(example.first_ns, last_learnt_ns[example.capture]);
+  }
+  EXPECT_EQ(learnt[1], 0U);
+  EXPECT_EQ(parts.earlier.flows.size() + parts.later.flows.size() + kFlowsOfCapture,
+            examples.flows.size());
+  EXPECT_EQ(learnt[0], static_cast<std::size_t>(std::ceil(kLearntShare * kFlowsOfCapture)));
+}
+
+TEST(WithinScenarioTest, WhatTheEarlierFlowsTeachIsFoundInTheLaterOnes) {
+  const auto result = within_scenario(made_up_examples(1), quick(), say_nothing);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_GT(result->of(Layers::model).confusion.macro_f1(), 0.9);
 }
 
 }  // namespace
