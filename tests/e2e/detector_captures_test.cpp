@@ -97,7 +97,7 @@ class DetectorCapturesTest : public testing::Test {
     }
     expected_ = read_expected();
     ASSERT_EQ(expected_.size(), 17U);
-    auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
+    auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v3.json");
     ASSERT_TRUE(model.ok()) << model.error().message;
     model_ = std::make_unique<Model>(std::move(*model));
   }
@@ -158,7 +158,7 @@ TEST_F(DetectorCapturesTest, TheShippedModelIsAsGoodAsItsCardSays) {
 // Rules, model and policy as they are served, servers of beacons blocked as well: at most one false
 // block in an hour of everyday traffic, of the captures of both splits.
 TEST_F(DetectorCapturesTest, EverydayCapturesAreBlockedAtMostOnceAnHour) {
-  auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
+  auto model = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v3.json");
   ASSERT_TRUE(model.ok()) << model.error().message;
   const auto loaded = std::make_shared<const LoadedModel>(std::move(*model));
   double hours = 0;

@@ -98,7 +98,7 @@ class DecisionsTest : public ::testing::Test {
 };
 
 TEST_F(DecisionsTest, RulesAndModelRaiseTheAttacksAndEverydayTrafficRaisesNothing) {
-  auto loaded = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
+  auto loaded = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v3.json");
   ASSERT_TRUE(loaded.ok()) << loaded.error().message;
   const auto model = std::make_shared<const LoadedModel>(std::move(*loaded));
   ASSERT_GE(expectations().size(), 17U);

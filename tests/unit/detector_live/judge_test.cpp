@@ -135,7 +135,7 @@ TEST(JudgeTest, WhatGoesOnIsToldAfterTheInterval) {
 // Attack and everyday flows in turn, more than one chunk of them; and with the rules, which leave
 // the model only some of each chunk.
 TEST(JudgeTest, TheModelJudgesAsItDoesAlone) {
-  auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
+  auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v3.json");
   ASSERT_TRUE(shipped.ok()) << shipped.error().message;
   const auto model = std::make_shared<const LoadedModel>(std::move(*shipped));
   std::vector<FlowRecord> records;
