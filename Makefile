@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 60
 
 # Labelled captures (not part of the project), and the model that is judged on them.
 SHARED_DATA ?= ../shared/data
-MODEL ?= data/models/flows-v2.json
+MODEL ?= data/models/flows-v3.json
 
 # Labels of the tests that run under the sanitizers; `threads` are the unit tests that have some.
 SANITIZED ?= unit sim e2e cluster
@@ -51,7 +51,7 @@ test: build
 evaluate: deps
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target ml-detector
-	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --card docs/model-card.md
+	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --within --card docs/model-card.md
 
 evaluate-rag: deps
 	@cmake --preset release >/dev/null
