@@ -143,7 +143,7 @@ base::Status RulesWatch::poll(Canceller& canceller) {
   }
   after_ = set->revision;
   const bool changed = set->full || !set->rules.empty() || !set->removed.empty();
-  if (changed && !canceller.cancelled()) changed_(*set);
+  if (changed && !canceller.cancelled()) changed_(std::move(*set));
   return {};
 }
 
