@@ -12,7 +12,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <unordered_set>
 #include <utility>
 
 #include "firewall/nft_link.h"
@@ -172,7 +171,7 @@ class NftEnforcer final : public Enforcer {
   // What is added for the first time needs no removal before. Those that were listed, sorted, and
   // those added since; when these are too many to be kept in mind, any may be there.
   std::vector<Network> listed_;
-  std::unordered_set<Network, NetworkHash> added_;
+  NetworkMap<bool> added_;  // A set.
   bool any_may_be_there_ = false;
   std::vector<std::uint64_t> handles_;  // Of our rules, as they were made.
   bool built_ = false;
@@ -271,7 +270,7 @@ void NftEnforcer::note_added(const TargetChange& change) {
     added_.clear();
   }
   if (any_may_be_there_) return;
-  for (const Target& target : change.block) added_.insert(target.network);
+  for (const Target& target : change.block) added_.try_emplace(target.network);
 }
 
 Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
