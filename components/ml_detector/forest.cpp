@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "ml_detector/forest_wide.h"
+
 namespace mlguard::ml_detector {
 namespace {
 
@@ -306,12 +308,27 @@ void Forest::margins(const float* row, float* margins) const {
 }
 
 void Forest::margins(const float* rows, std::size_t count, float* margins) const {
+  std::size_t done = depth_ == kWideDepth && has_wide_trees() ? wide(rows, count, margins) : 0;
   with_depth(depth_, [&]<std::size_t kDepth>() {
-    for (std::size_t done = 0; done < count; done += kRowsAtOnce) {
+    for (; done < count; done += kRowsAtOnce) {
       walk_rows<kDepth>(rows + done * features_, std::min(kRowsAtOnce, count - done),
                         margins + done * outputs_);
     }
   });
+}
+
+// How many rows it judged.
+std::size_t Forest::wide(const float* rows, std::size_t count, float* margins) const {
+  const WideTrees trees = {
+      features_,          outputs_,      output_of_tree_.size(), base_margin_,
+      thresholds_.data(), slots_.data(), leaves_.data(),         output_of_tree_.data()};
+  std::size_t done = 0;
+  while (count - done >= kWideRowsMin) {
+    const std::size_t now = std::min(kWideRows, count - done);
+    walk_wide(trees, rows + done * features_, now, margins + done * outputs_);
+    done += now;
+  }
+  return done;
 }
 
 }  // namespace mlguard::ml_detector

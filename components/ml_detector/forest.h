@@ -82,6 +82,7 @@ class Forest {
                   float* sums) const;
   template <std::size_t kDepth>
   void walk_rows(const float* rows, std::size_t count, float* margins) const;
+  std::size_t wide(const float* rows, std::size_t count, float* margins) const;
 
   std::size_t features_ = 0;
   std::size_t outputs_ = 0;
