@@ -4,7 +4,7 @@
 // by four instructions, whether a row comes by or not, and the leaf that each row ends in is
 // selected from the bottom up. That is 63 comparisons of 64 rows instead of 6 for each row, and
 // still three times as fast, because nothing waits for an address
-// (docs/decisions/0018-wide-trees.md). Sums are those of Forest, bit for bit.
+// (docs/decisions/0007-wide-trees.md). Sums are those of Forest, bit for bit.
 //
 // Internal to Forest. Stateless; safe from any thread.
 #pragma once
