@@ -33,9 +33,6 @@ std::uint32_t ordered(float value) {
   return static_cast<std::uint32_t>(bits) ^ (all_if_negative | 0x8000'0000U);
 }
 
-constexpr std::uint32_t kOrderedInfinity = 0xff80'0000U;
-constexpr std::uint32_t kOrderedMinusInfinity = 0x007f'ffffU;
-
 void double_row(const float* row, std::size_t features, std::uint32_t* doubled) {
   for (std::size_t i = 0; i < features; ++i) {
     const bool missing = std::isnan(row[i]);

@@ -23,8 +23,6 @@ namespace {
 constexpr std::size_t kNodes = std::size_t{1} << kWideDepth;  // the first of them unused
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kQuarters = kWideRows / kLanes;
-constexpr int kOrderedInfinity = static_cast<int>(0xff80'0000U);
-constexpr int kOrderedMinusInfinity = 0x007f'ffff;
 
 // Doubled rows as Forest has them (forest.h), but one feature of all rows after the other.
 struct Columns {
@@ -34,12 +32,18 @@ struct Sums {
   alignas(64) float values[kForestOutputsMax][kWideRows];
 };
 
+MLGUARD_WIDE_INLINE __m512i all_lanes(std::uint32_t value) {
+  return _mm512_set1_epi32(static_cast<int>(value));
+}
+
 MLGUARD_WIDE void fill_columns(const float* rows, std::size_t count, std::size_t features,
                                Columns& columns) {
   const auto stride = static_cast<int>(features);
   const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i offsets = _mm512_mullo_epi32(lanes, _mm512_set1_epi32(stride));
-  const __m512i sign = _mm512_set1_epi32(static_cast<int>(0x8000'0000U));
+  const __m512i sign = all_lanes(0x8000'0000U);
+  const __m512i infinity = all_lanes(kOrderedInfinity);
+  const __m512i minus_infinity = all_lanes(kOrderedMinusInfinity);
   for (std::size_t quarter = 0; quarter < kQuarters; ++quarter) {
     const std::size_t done = std::min(quarter * kLanes, count);
     const std::size_t now = std::min(kLanes, count - done);
@@ -52,19 +56,17 @@ MLGUARD_WIDE void fill_columns(const float* rows, std::size_t count, std::size_t
       const __m512i all_if_negative = _mm512_srai_epi32(bits, 31);
       const __m512i value = _mm512_xor_si512(bits, _mm512_or_si512(all_if_negative, sign));
       const __mmask16 missing = _mm512_cmp_ps_mask(found, found, _CMP_UNORD_Q);
-      _mm512_store_si512(
-          &columns.values[i][quarter * kLanes],
-          _mm512_mask_blend_epi32(missing, value, _mm512_set1_epi32(kOrderedInfinity)));
-      _mm512_store_si512(
-          &columns.values[features + i][quarter * kLanes],
-          _mm512_mask_blend_epi32(missing, value, _mm512_set1_epi32(kOrderedMinusInfinity)));
+      _mm512_store_si512(&columns.values[i][quarter * kLanes],
+                         _mm512_mask_blend_epi32(missing, value, infinity));
+      _mm512_store_si512(&columns.values[features + i][quarter * kLanes],
+                         _mm512_mask_blend_epi32(missing, value, minus_infinity));
     }
   }
 }
 
 // A bit for each row: whether its value is below the threshold.
 MLGUARD_WIDE_INLINE __mmask64 below(const std::uint32_t* column, std::uint32_t threshold) {
-  const __m512i limit = _mm512_set1_epi32(static_cast<int>(threshold));
+  const __m512i limit = all_lanes(threshold);
   const __mmask16 a = _mm512_cmplt_epu32_mask(_mm512_load_si512(column), limit);
   const __mmask16 b = _mm512_cmplt_epu32_mask(_mm512_load_si512(column + kLanes), limit);
   const __mmask16 c = _mm512_cmplt_epu32_mask(_mm512_load_si512(column + 2 * kLanes), limit);

@@ -19,6 +19,10 @@ inline constexpr std::size_t kWideRows = 64;
 // Fewer rows are judged faster one by one.
 inline constexpr std::size_t kWideRowsMin = 32;
 
+// Infinities as Forest compares them (forest.cpp, ordered()).
+inline constexpr std::uint32_t kOrderedInfinity = 0xff80'0000U;
+inline constexpr std::uint32_t kOrderedMinusInfinity = 0x007f'ffffU;
+
 // Forest's own arrays.
 struct WideTrees {
   std::size_t features = 0;
