@@ -283,7 +283,7 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
       element.timeout_ms =
           static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
     }
-    (may_be_there(target.network) ? again : add)[kind].push_back(std::move(element));
+    (may_be_there(target.network) ? again : add)[kind].push_back(element);
   }
   for (const BySet* both : {&add, &again}) {
     for (const auto& [kind, elements] : *both) kinds.insert(kind);
