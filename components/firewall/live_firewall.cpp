@@ -77,10 +77,10 @@ class RunningFirewall final : public LiveFirewall {
   void control_plane_is_at(const std::vector<ProtectedNetwork>& addresses) override {
     tell([&](Remembered& told) { told.control_plane = addresses; });
   }
-  void rules(const base::RuleSet& set) override {
+  void rules(base::RuleSet set) override {
     {
       const std::lock_guard lock(mutex_);
-      inbox_.rules.push_back(set);
+      inbox_.rules.push_back(std::move(set));
     }
     wake_.notify_all();
   }
