@@ -18,7 +18,7 @@ FUZZ_SECONDS ?= 60
 
 # Labelled captures (not part of the project), and the model that is judged on them.
 SHARED_DATA ?= ../shared/data
-MODEL ?= data/models/flows-v2.json
+MODEL ?= data/models/flows-v3.json
 
 # Labels of the tests that run under the sanitizers; `threads` are the unit tests that have some.
 SANITIZED ?= unit sim e2e cluster
@@ -29,7 +29,7 @@ help:
 	@echo "make test          install what is missing, build, run all tests (long rounds shortened)"
 	@echo "make evaluate      judge the shipped model on $(SHARED_DATA), and write docs/model-card.md anew"
 	@echo "make evaluate-rag  ask rag the questions of tests/rag/questions, and judge its answers"
-	@echo "make run-lab-dev   install, build, start the control plane and all components here"
+	@echo "make run-lab-dev   install, build, start everything here (root: with a network to attack)"
 	@echo "make soak          the long rounds whole: $(SOAK_ROUNDS) kills, $(FUZZ_SECONDS) s a fuzz target"
 	@echo "make bench         benchmarks beside Debian's etcd, in one run"
 	@echo "make check         static checks: format, clang-tidy"
@@ -51,7 +51,7 @@ test: build
 evaluate: deps
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target ml-detector
-	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --card docs/model-card.md
+	@build/bin/ml-detector evaluate --data $(SHARED_DATA) --model $(MODEL) --within --card docs/model-card.md
 
 evaluate-rag: deps
 	@cmake --preset release >/dev/null

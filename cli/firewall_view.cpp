@@ -110,12 +110,13 @@ RuleThere rule_there(const FirewallView& firewall, const base::Rule& rule) {
   const auto packets = firewall.packets.find(rule.id);
   if (packets != firewall.packets.end()) there.packets = packets->second;
   const auto exception = firewall.exceptions.find(rule.id);
-  if (firewall.dry_run) {
-    there.state = RuleState::dry_run;
-    there.why = "it drops nothing";
-  } else if (firewall.revision < rule.revision) {
+  if (firewall.revision < rule.revision) {
     there.state = RuleState::not_yet;
     there.why = firewall.health == "healthy" ? "" : "the firewall is " + firewall.health;
+  } else if (firewall.dry_run) {
+    there.state = RuleState::dry_run;
+    there.why = "it drops nothing";
+    if (exception != firewall.exceptions.end()) there.why += "; " + exception->second.why;
   } else if (exception != firewall.exceptions.end()) {
     there.state = exception->second.partly ? RuleState::partly : RuleState::refused;
     there.why = exception->second.why;
@@ -131,14 +132,16 @@ std::string in_force_text(const FirewallsView& firewalls, const base::Rule& rule
   if (firewalls.all.empty()) return "-";
   std::string names;
   std::size_t count = 0;
+  bool dry_run = false;
   for (const FirewallView& one : firewalls.all) {
     const RuleThere there = rule_there(one, rule);
+    dry_run = dry_run || there.state == RuleState::dry_run;
     if (!drops(there)) continue;
     ++count;
     names += (names.empty() ? "" : ", ") + one.name;
     if (there.state == RuleState::partly) names += " (partly)";
   }
-  if (count == 0) return "none";
+  if (count == 0) return dry_run ? "none (dry run)" : "none";
   if (count <= kNamesShownMax) return names;
   return std::to_string(count) + " of " + std::to_string(firewalls.all.size());
 }

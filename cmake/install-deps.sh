@@ -20,18 +20,22 @@ for package in $packages; do
 done
 [ -n "$missing" ] || exit 0
 
+what_to_do() {
+  echo "packages are missing that this user may not install; as root: apt-get install --no-install-recommends$missing" >&2
+  exit 1
+}
+
 if [ "$(id -u)" -eq 0 ]; then
   as_root=''
-elif command -v sudo >/dev/null 2>&1; then
+# Asking for a password needs somebody who can type one.
+elif command -v sudo >/dev/null 2>&1 && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
   as_root='sudo'
 else
-  echo "ml-guard needs these packages, and this user is neither root nor has sudo:" >&2
-  echo "  apt-get install$missing" >&2
-  exit 1
+  what_to_do
 fi
 
 echo "installing:$missing"
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq || what_to_do
 # shellcheck disable=SC2086  # the list is meant to be split
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
-  >/dev/null
+  >/dev/null || what_to_do

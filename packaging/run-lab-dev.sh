@@ -2,18 +2,22 @@
 # Starts the control plane (three servers) and every component on this machine, waits until all are healthy, shows
 # them, says how to go on, and stops everything it started on Ctrl-C. As root also a network of namespaces with the same
 # processes, an attacker and a victim (ml-guard lab up): here nothing is attacked or dropped, there everything is.
+# Without root the sniffer plays a capture with attacks in it, and the firewall says what it would drop.
 # Usage: packaging/run-lab-dev.sh BUILD_DIR      (make run-lab-dev builds first)
 # Environment: MLGUARD_LAB_DIR (state and logs), MLGUARD_LAB_PORT, MLGUARD_LAB_IFACE (what the sniffer watches),
-# MLGUARD_LAB_NETWORK=no (without the network of namespaces).
+# MLGUARD_LAB_NETWORK=no (without the network of namespaces), MLGUARD_LAB_CAPTURE (played instead of watching).
 set -euo pipefail
 
 build_dir=$(cd "${1:?usage: run-lab-dev.sh BUILD_DIR}" && pwd)
 bin=$build_dir/bin
 lab=${MLGUARD_LAB_DIR:-$build_dir/lab}
+own_capture=$(cd "$(dirname "$0")/.." && pwd)/data/captures/office.pcap
 port=${MLGUARD_LAB_PORT:-2379}
 ports=("$port" $((port + 1)) $((port + 2)))
 components=(sniffer ml-detector firewall rag)
 healthy_within_s=30
+# The scan comes in the capture's fifth second.
+blocked_within_s=30
 
 mkdir -p "$lab/log"
 export XDG_STATE_HOME=$lab/state
@@ -28,7 +32,7 @@ network_is_up=
 
 pids=()
 stop_all() {
-  trap - INT TERM EXIT
+  trap - INT TERM HUP PIPE EXIT
   echo
   echo "stopping ..."
   # It says itself what does not come down; what was started here is stopped in any case.
@@ -41,6 +45,8 @@ stop_all() {
   echo "stopped; state and logs stay in $lab"
 }
 trap 'stop_all; exit 0' INT TERM
+# Nobody reads on (a closed terminal, "| head"): what was started goes all the same.
+trap 'exec >/dev/null 2>&1; stop_all; exit 1' HUP PIPE
 trap stop_all EXIT
 
 fail() {
@@ -80,9 +86,20 @@ has_leader() {
 }
 wait_until "$healthy_within_s" "a leader" "$lab/log/etcd-server-$port.log" has_leader
 
-# What the sniffer watches: where this machine's packets leave it, or its loopback.
+# What the sniffer watches: where this machine's packets leave it, or its loopback. Without root it may watch nothing.
+capture=${MLGUARD_LAB_CAPTURE:-}
+if [ -z "$capture" ] && [ "$(id -u)" -ne 0 ]; then capture=$own_capture; fi
 interface=${MLGUARD_LAB_IFACE:-$(ip route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)}
 interface=${interface:-lo}
+watched="on $interface"
+[ -z "$capture" ] || watched='in the capture'
+
+# Two of these may run on one machine, each with a pipeline of its own.
+if [ "$port" -ne 2379 ] && ! "$bin/ml-guard" config get ml-detector >/dev/null 2>&1; then
+  pipe=tcp://127.0.0.1:$((port + 3))
+  echo "{\"ingest\":{\"endpoint\":\"$pipe\"}}" | "$bin/ml-guard" config put ml-detector - >/dev/null
+  echo "{\"export\":{\"endpoint\":\"$pipe\"}}" | "$bin/ml-guard" config put sniffer - >/dev/null
+fi
 
 for name in "${components[@]}"; do
   credential=$XDG_STATE_HOME/ml-guard/$name.credential
@@ -93,7 +110,10 @@ for name in "${components[@]}"; do
     export MLGUARD_JOIN
   fi
   flags=()
-  [ "$name" != sniffer ] || flags=(--iface "$interface")
+  if [ "$name" = sniffer ]; then
+    flags=(--iface "$interface")
+    [ -z "$capture" ] || flags=(--replay "$capture" --times 0)
+  fi
   # Nobody's own machine should drop packets because of a rule that was tried out.
   [ "$name" != firewall ] || flags=(--dry-run)
   echo "starting $name${flags[*]:+ ${flags[*]}} ..."
@@ -110,6 +130,20 @@ all_healthy() {
 }
 wait_until "$healthy_within_s" "a component" "$lab/log/${components[-1]}.log" all_healthy
 
+# A rule, and the firewall has it.
+has_rule() {
+  "$bin/ml-guard" rules list -o json |
+    jq -e 'any(.rules[].firewalls[]; .in_force != "not yet")' >/dev/null 2>&1
+}
+if [ -n "$capture" ]; then
+  echo "playing $capture, until a source in it is blocked ..."
+  # A capture of somebody's own may have no attack in it.
+  for ((tenth = 0; tenth < blocked_within_s * 10; tenth++)); do
+    if has_rule; then break; fi
+    sleep 0.1
+  done
+fi
+
 if [ "$(id -u)" -eq 0 ] && [ "${MLGUARD_LAB_NETWORK:-yes}" != no ]; then
   echo "making the lab's network: an attacker, a client, a gateway that defends, a victim ..."
   # Setsid: Ctrl-C is for stop_all.
@@ -124,13 +158,19 @@ fi
 echo
 "$bin/ml-guard" members
 "$bin/ml-guard" health
+if [ -n "$capture" ]; then
+  echo
+  "$bin/ml-guard" detections --limit 5
+  echo
+  "$bin/ml-guard" rules list
+fi
 cat <<TEXT
 
 All up. In another terminal:
   export PATH=$bin:\$PATH MLGUARD_CREDENTIALS=$MLGUARD_CREDENTIALS
   export MLGUARD_ENDPOINTS=$MLGUARD_ENDPOINTS
   ml-guard status                                        the control plane
-  ml-guard flows --follow                                who talks most on $interface
+  ml-guard flows --follow                                who talks most $watched
   ml-guard config get sniffer                            a component's configuration
   ml-guard rules add 192.0.2.7 --ttl 1h --reason test    block an address for an hour
   curl -s http://localhost:$port/health | jq '.components'
@@ -149,11 +189,8 @@ Attack the lab's network (docs/lab.md), and watch it being defended:
 TEXT
 elif [ "$(id -u)" -ne 0 ]; then
   cat <<TEXT
-Missing, because this is not root:
-  the sniffer cannot watch $interface (degraded): that needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON
-  the firewall cannot drop anything (--dry-run): that needs CAP_NET_ADMIN
-  no network with an attacker and a victim: ml-guard lab up, as root
-Captures can be read all the same: ml-guard features FILE.pcap
+Missing, because this is not root: XDP and nftables (the sniffer plays a capture, the firewall is a dry run: rules say
+"dry run", nothing is dropped) and the lab's network with an attacker and a victim. For all of it: sudo make run-lab-dev
 TEXT
 fi
 echo "Logs: $lab/log/    Stop: Ctrl-C here"

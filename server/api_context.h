@@ -23,6 +23,7 @@
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/promotions.h"
+#include "server/protected_board.h"
 #include "server/question_board.h"
 #include "server/rate_limiter.h"
 #include "server/role_table.h"
@@ -66,6 +67,7 @@ struct ApiContext {
   BackupStore& backups;
   Promotions& promotions;
   QuestionBoard& questions;
+  ProtectedBoard& guarded;
   ApiSettings settings;
 
   // Known once the listener runs.

@@ -135,6 +135,9 @@ void put_rules(ApiContext& api, const ExchangePtr& exchange) {
     if (Status may = may_put(api, *exchange, **reader, rule); !may) {
       return exchange->fail(may.error());
     }
+    if (rule.action != kAllow) {
+      if (Status safe = api.guarded.check(rule); !safe) return exchange->fail(safe.error());
+    }
     rule.source = caller.name;
   }
   reader->reset();

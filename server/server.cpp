@@ -84,11 +84,12 @@ class RunningServer final : public Server {
         beats_(clock),
         backups_(options.data_dir + "/backups", *engine_, clock),
         promotions_(*engine_),
+        guarded_(*engine_, clock),
         rotation_(*engine_, cluster_, clock),
         health_(*engine_, clock, options.health, [this] { chores(); }),
         api_{clock,         *engine_, *engine_,    cluster_,   metrics_,    sessions_,
              hub_,          pool_,    health_,     beats_,     handshakes_, refusals_,
-             refusal_logs_, backups_, promotions_, questions_, options.api} {
+             refusal_logs_, backups_, promotions_, questions_, guarded_,    options.api} {
     api_.started_ms = clock.wall_ms();
   }
   ~RunningServer() override { stop(); }
@@ -178,6 +179,7 @@ class RunningServer final : public Server {
   HeartbeatLog beats_;
   BackupStore backups_;
   Promotions promotions_;
+  ProtectedBoard guarded_;
   KeyRotation rotation_;
   std::atomic<bool> begun_ = false;
   std::atomic<bool> stopped_ = false;

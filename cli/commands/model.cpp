@@ -252,7 +252,7 @@ void add_model(CLI::App& app, const std::shared_ptr<ModelOptions>& options) {
 
 void define_model(CLI::App& app, Context& context) {
   app.require_subcommand(1);
-  set_examples(app, {"model push data/models/flows-v2.json", "model activate flows-v2"});
+  set_examples(app, {"model push data/models/flows-v3.json", "model activate flows-v3"});
 
   const auto options = std::make_shared<ModelOptions>();
   CLI::App& list = add_subcommand(app, "list", "the models that detectors can fetch");
@@ -262,13 +262,13 @@ void define_model(CLI::App& app, Context& context) {
 
   CLI::App& push = add_subcommand(app, "push", "store a model file, for detectors to fetch");
   push.add_option("FILE", options->file, "As 'ml-detector train' wrote it, or -")->required();
-  set_examples(push, {"model push data/models/flows-v2.json"});
+  set_examples(push, {"model push data/models/flows-v3.json"});
   set_action(push, context, [&context, options] { return run_push(context, *options); });
 
   CLI::App& activate = add_subcommand(app, "activate", "let a pushed model judge");
   add_model(activate, options);
   add_component(activate, options);
-  set_examples(activate, {"model activate flows-v2", "model activate 3f2a91"});
+  set_examples(activate, {"model activate flows-v3", "model activate 3f2a91"});
   set_action(activate, context, [&context, options] { return run_activate(context, *options); });
 
   CLI::App& rollback = add_subcommand(app, "rollback", "back to the model before this one");

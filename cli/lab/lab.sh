@@ -159,6 +159,9 @@ TEXT
   start victim victim "$bin/ml-guard-lab-traffic" serve --ports $ports
 }
 
+# Whom an infected machine calls: the attacker's own server.
+start_c2() { start attacker c2 "$bin/ml-guard-lab-traffic" serve --ports 80; }
+
 # Passwords tried one after the other, as the tools of attackers do.
 guess_passwords() {  # from, --rate N, --count N
   local from=$1 rate=5 count=100 i log=$lab/log/guesses.log
@@ -213,6 +216,12 @@ lab_up() {
   start_servers
   operator config put global - <<<'{"site":{"name":"lab"},"heartbeat":{"interval_s":1}}' >/dev/null
   operator config put firewall - <<<'{"xdp":{"enabled":true,"interfaces":["out"]}}' >/dev/null
+  # As an operator would: what is inside, and a beacon that is sure within seconds, not hours.
+  operator config put ml-detector - >/dev/null <<'JSON'
+{"home": ["10.77.2.0/24"],
+ "rules": {"block_c2_servers": true},
+ "fast_rules": {"beacon_contacts": 5, "beacon_period_min_s": 0.5}}
+JSON
   echo "starting ml-detector, sniffer, firewall and rag on the gateway ..."
   start_component ml-detector
   start_component sniffer --iface out
@@ -220,6 +229,7 @@ lab_up() {
   start_component rag
   echo "starting the victim's server and a client ..."
   start_victim
+  start_c2
   wait_until "a component" sniffer all_healthy
   trap - ERR
   echo
@@ -250,7 +260,7 @@ lab_down() {
   local name host
   trap - ERR
   # Agents before servers, so that they can unregister.
-  for name in rag firewall sniffer ml-detector victim sshd etcd-server-3 etcd-server-2 etcd-server-1 \
+  for name in rag firewall sniffer ml-detector victim c2 sshd etcd-server-3 etcd-server-2 etcd-server-1 \
     "${hosts[@]/#/record-}"; do
     stop "$name"
   done
@@ -295,7 +305,7 @@ answered() {  # from, kind
 }
 
 lab_attack() {
-  local kind=${1:-} from began asked attack blocked_after=
+  local kind=${1:-} from source began asked attack blocked_after=
   is_up || fail "the lab is not up: ml-guard lab up"
   from=$(attacker_of "$kind")
   shift
@@ -304,9 +314,17 @@ lab_attack() {
     shift 2
   fi
   answered "$from" "$kind" || fail "$from is blocked already: ml-guard lab exec rules list"
-  echo "$from: $kind against $victim ..."
+  source=$from
+  if [ "$kind" = beacon ]; then
+    source=$victim
+    echo "$victim, infected: beacon to $from ..."
+  else
+    echo "$from: $kind against $victim ..."
+  fi
   began=$(date +%s%N)
-  if [ "$kind" = brute-force ] && [ -e "$lab/sshd/key" ]; then
+  if [ "$kind" = beacon ]; then
+    on victim "$bin/ml-guard-lab-traffic" beacon "$from" "$@" &
+  elif [ "$kind" = brute-force ] && [ -e "$lab/sshd/key" ]; then
     guess_passwords "$from" "$@" &
   else
     on attacker "$bin/ml-guard-lab-traffic" "$kind" $victim --from "$from" "$@" &
@@ -331,7 +349,7 @@ lab_attack() {
     echo "the client 10.77.1.20 is NOT served"
   fi
   echo
-  operator detections --source "$from" --limit 3
+  operator detections --source "$source" --limit 3
   echo
   operator rules list
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <string_view>
 
 #include "base/model.h"
@@ -30,6 +31,11 @@ inline constexpr unsigned kDetectorBitsMinIpv6 = 32;
 // Anything wider is more likely a slip of the finger than meant.
 inline constexpr unsigned kOperatorBitsMinIpv4 = 8;
 inline constexpr unsigned kOperatorBitsMinIpv6 = 12;
+
+// A firewall reports so many of its protected networks (live_detail.h), and the control plane takes
+// so many from one firewall.
+inline constexpr std::size_t kProtectedToldMax = 32;
+inline constexpr std::string_view kOnTheAllowlist = "on the allowlist";
 
 inline bool is_of_a_detector(const Rule& rule) {
   return name_fits_role(rule.source, Role::ml_detector);

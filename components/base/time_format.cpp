@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
 #include <ctime>
 #include <limits>
 #include <utility>
@@ -45,11 +44,20 @@ std::string iso_time(std::int64_t wall_ms) {
   const std::time_t seconds = static_cast<std::time_t>(wall_ms / kSecondMs);
   std::tm parts{};
   gmtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::array<char, 8> millis{};
-  std::snprintf(millis.data(), millis.size(), ".%03dZ", static_cast<int>(wall_ms % kSecondMs));
-  return std::string(text.data(), length) + millis.data();
+  // Digit by digit: full sets of rules are lists of times, and strftime looks at locales.
+  std::string text = std::to_string(parts.tm_year + 1900);
+  const auto two_digits = [&text](char before, int number) {
+    text += {before, static_cast<char>('0' + number / 10), static_cast<char>('0' + number % 10)};
+  };
+  two_digits('-', parts.tm_mon + 1);
+  two_digits('-', parts.tm_mday);
+  two_digits('T', parts.tm_hour);
+  two_digits(':', parts.tm_min);
+  two_digits(':', parts.tm_sec);
+  const int millis = static_cast<int>(wall_ms % kSecondMs);
+  two_digits('.', millis / 10);
+  text += {static_cast<char>('0' + millis % 10), 'Z'};
+  return text;
 }
 
 Result<std::int64_t> parse_iso_time_ms(std::string_view text) {

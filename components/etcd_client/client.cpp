@@ -205,8 +205,8 @@ class ClientImpl final : public Client {
     return fetch_rules(caller_, {after, milliseconds(0), Consistency::linearizable}, nullptr);
   }
 
-  std::unique_ptr<Subscription> follow_rules(
-      std::uint64_t after, std::function<void(const base::RuleSet&)> changed) override {
+  std::unique_ptr<Subscription> follow_rules(std::uint64_t after,
+                                             std::function<void(base::RuleSet)> changed) override {
     // Shared with the std::function that the loop keeps, which must be copyable.
     auto watch = std::make_shared<RulesWatch>(caller_, after, std::move(changed));
     return subscribe("rules", [watch = std::move(watch)](Canceller& canceller) {

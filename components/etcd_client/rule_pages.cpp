@@ -47,25 +47,28 @@ struct Source {
   }
 };
 
-void apply_difference(base::RuleSet& set, base::RuleSet difference) {
-  std::unordered_map<std::string, std::size_t> places;
-  places.reserve(set.rules.size());
-  for (std::size_t i = 0; i < set.rules.size(); ++i) places[set.rules[i].id] = i;
-  for (base::Rule& rule : difference.rules) {
-    const auto [place, is_new] = places.try_emplace(rule.id, set.rules.size());
-    if (is_new) {
-      set.rules.push_back(std::move(rule));
-    } else {
-      set.rules[place->second] = std::move(rule);
-    }
-  }
-  for (const std::string& id : difference.removed) {
-    const auto place = places.find(id);
-    if (place != places.end()) set.rules[place->second].id.clear();
-  }
-  std::erase_if(set.rules, [](const base::Rule& rule) { return rule.id.empty(); });
+// The set's digest is `digest` before, and what is returned after it. Differences are short, and
+// sets are not.
+std::uint64_t apply_difference(base::RuleSet& set, const base::RuleSet& difference,
+                               std::uint64_t digest) {
   set.revision = difference.revision;
-  set.digest = std::move(difference.digest);
+  set.digest = difference.digest;
+  if (difference.rules.empty() && difference.removed.empty()) return digest;
+  std::unordered_map<std::string_view, const base::Rule*> changes;  // nullptr: removed
+  for (const base::Rule& rule : difference.rules) changes[rule.id] = &rule;
+  for (const std::string& id : difference.removed) changes[id] = nullptr;
+  std::erase_if(set.rules, [&](const base::Rule& rule) {
+    if (changes.count(rule.id) == 0) return false;
+    digest ^= base::rule_digest(rule);
+    return true;
+  });
+  for (const base::Rule& rule : difference.rules) {
+    // Of two for one id the last one counts.
+    if (changes.at(rule.id) != &rule) continue;
+    digest ^= base::rule_digest(rule);
+    set.rules.push_back(rule);
+  }
+  return digest;
 }
 
 base::Error bad_pages() {
@@ -164,8 +167,8 @@ base::Result<bool> join(const Source& source, base::RuleSet& set) {
   auto difference = source.page("after=" + std::to_string(pages->lowest));
   if (!difference.ok()) return std::move(difference).error();
   if (difference->full) return false;
-  apply_difference(set, std::move(*difference));
-  return base::rule_set_digest(set.rules) == set.digest;
+  const std::uint64_t digest = apply_difference(set, *difference, pages->digest);
+  return base::format_digest(digest) == set.digest;
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ RulesWatch::RulesWatch(Caller& caller, std::uint64_t after, Changed changed)
 
 base::Status RulesWatch::poll(Canceller& canceller) {
   const milliseconds hold = lag_.asks_leader() ? milliseconds(0) : kLongPoll;
-  const auto set = fetch_rules(caller_, {after_, hold, lag_.consistency()}, &canceller);
+  auto set = fetch_rules(caller_, {after_, hold, lag_.consistency()}, &canceller);
   if (!set.ok()) {
     if (!is_passing(set.error())) after_ = 0;  // Full again, when it works again.
     return set.error();
@@ -143,7 +143,7 @@ base::Status RulesWatch::poll(Canceller& canceller) {
   }
   after_ = set->revision;
   const bool changed = set->full || !set->rules.empty() || !set->removed.empty();
-  if (changed && !canceller.cancelled()) changed_(*set);
+  if (changed && !canceller.cancelled()) changed_(std::move(*set));
   return {};
 }
 

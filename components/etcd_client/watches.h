@@ -77,7 +77,7 @@ class ConfigWatch {
 // Follows the rules: a full set first, then differences; full again after a gap.
 class RulesWatch {
  public:
-  using Changed = std::function<void(const base::RuleSet&)>;
+  using Changed = std::function<void(base::RuleSet)>;
   RulesWatch(Caller& caller, std::uint64_t after, Changed changed);
   base::Status poll(Canceller& canceller);
 

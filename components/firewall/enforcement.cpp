@@ -45,9 +45,9 @@ Difference difference_of(const Targets& wanted, const std::vector<HeldTarget>& h
     }
   }
   if (present == wanted.size()) return found;
-  std::unordered_map<Network, bool, NetworkHash> is_held;
+  NetworkMap<bool> is_held;
   is_held.reserve(held.size());
-  for (const HeldTarget& one : held) is_held[one.target.network] = true;
+  for (const HeldTarget& one : held) is_held.try_emplace(one.target.network);
   for (const auto& [network, end] : wanted) {
     if (is_held.count(network) != 0) continue;
     if (end <= now_ms + kEndToleranceMs) continue;

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "firewall/enforcer.h"
@@ -63,7 +62,7 @@ class Enforcement {
   bool holds(const Target& target) const;
   std::size_t held_count() const { return held_.size(); }
   // By network, since this process began; networks that dropped nothing are left out.
-  const std::unordered_map<Network, Dropped, NetworkHash>& dropped() const { return dropped_; }
+  const NetworkMap<Dropped>& dropped() const { return dropped_; }
   Dropped dropped_in_all() const { return dropped_in_all_; }
   // What was repaired since the last call.
   Drift take_drift() { return std::exchange(drift_, {}); }
@@ -85,8 +84,8 @@ class Enforcement {
   std::vector<HeldTarget> listed_;
   std::uint64_t listings_ = 0;
   Targets held_;
-  std::unordered_map<Network, Dropped, NetworkHash> seen_;  // The kernel's counts, last time.
-  std::unordered_map<Network, Dropped, NetworkHash> dropped_;
+  NetworkMap<Dropped> seen_;  // The kernel's counts, last time.
+  NetworkMap<Dropped> dropped_;
   Dropped dropped_in_all_;
   Drift drift_;
   std::string problem_;

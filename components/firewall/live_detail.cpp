@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/model.h"
+#include "base/rule_scope.h"
 
 namespace mlguard::firewall {
 namespace {
@@ -52,6 +54,19 @@ Json enforcer_json(const Enforcement& enforcement) {
   return json;
 }
 
+// Their texts by why they are protected, so that each reason is told once.
+Json guarded_json(const std::vector<ProtectedNetwork>& guarded) {
+  Json networks = Json::object();
+  std::set<Network> seen;
+  for (const ProtectedNetwork& one : guarded) {
+    if (is_never_blocked(one.network) || !seen.insert(one.network).second) continue;
+    if (seen.size() > base::kProtectedToldMax) continue;
+    Json& list = networks[one.why.substr(0, kWhyCharsMax)];
+    list.push_back(to_text(one.network));
+  }
+  return {{"count", seen.size()}, {"networks", std::move(networks)}};
+}
+
 Json build(const DetailInput& input, const std::vector<RuleDrops>& drops, std::size_t list_max) {
   const RuleTable& table = *input.table;
   Json json = {{"data_plane", input.dry_run ? "dry run" : "enforcing"},
@@ -64,6 +79,7 @@ Json build(const DetailInput& input, const std::vector<RuleDrops>& drops, std::s
   for (const Enforcement* one : input.enforcements) enforcers.push_back(enforcer_json(*one));
   json["repairs"] = input.repairs;
   if (!input.last_repair.empty()) json["last_repair"] = input.last_repair;
+  if (input.guarded != nullptr) json["protected"] = guarded_json(*input.guarded);
   Json dropping = Json::array();
   for (std::size_t i = 0; i < drops.size() && i < list_max; ++i) {
     dropping.push_back({{"id", drops[i].id},

@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "firewall/enforcement.h"
+#include "firewall/protected_addresses.h"
 #include "firewall/rule_table.h"
 
 namespace mlguard::firewall {
 
 struct DetailInput {
   const RuleTable* table = nullptr;
+  // Beyond what is never blocked anywhere: the first base::kProtectedToldMax of them are told.
+  const std::vector<ProtectedNetwork>* guarded = nullptr;
   std::vector<const Enforcement*> enforcements;
   bool dry_run = false;
   std::string digest;  // In force, as it was read back last.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "base/rule_scope.h"
 #include "firewall/dry_run_enforcer.h"
 #include "firewall/enforcement.h"
 #include "firewall/live_detail.h"
@@ -76,10 +77,10 @@ class RunningFirewall final : public LiveFirewall {
   void control_plane_is_at(const std::vector<ProtectedNetwork>& addresses) override {
     tell([&](Remembered& told) { told.control_plane = addresses; });
   }
-  void rules(const base::RuleSet& set) override {
+  void rules(base::RuleSet set) override {
     {
       const std::lock_guard lock(mutex_);
-      inbox_.rules.push_back(set);
+      inbox_.rules.push_back(std::move(set));
     }
     wake_.notify_all();
   }
@@ -144,7 +145,7 @@ class RunningFirewall final : public LiveFirewall {
   RuleKeeper keeper_;
   LiveConfig config_;
   Remembered remembered_;
-  std::vector<ProtectedNetwork> host_;
+  std::vector<ProtectedNetwork> guarded_;  // Given to the table last.
   std::unique_ptr<Enforcement> dry_;
   std::unique_ptr<Enforcement> nft_;
   std::unique_ptr<Enforcement> xdp_;
@@ -345,9 +346,12 @@ void RunningFirewall::look_at_host() {
   for (const std::vector<std::string>* list : {&config_.allowlist, &remembered_.global_allowlist}) {
     for (const std::string& text : *list) {
       const auto network = parse_network(text);
-      if (network.ok()) all.push_back({*network, "on the allowlist"});
+      if (network.ok()) all.push_back({*network, std::string(base::kOnTheAllowlist)});
     }
   }
+  if (all == guarded_) return;
+  guarded_ = all;
+  publish_at_ = {};
   keeper_.table().set_protected(std::move(all));
 }
 
@@ -443,6 +447,7 @@ void RunningFirewall::publish() {
   publish_at_ = now + kDetailEvery;
   DetailInput input;
   input.table = &keeper_.table();
+  input.guarded = &guarded_;
   for (const Enforcement* one : enforcements()) input.enforcements.push_back(one);
   input.dry_run = is_dry();
   input.digest = read_ ? read_->digest : std::string();

@@ -65,7 +65,7 @@ class LiveFirewall {
   virtual base::Status apply(const std::string& document) = 0;
   virtual base::Status apply_global(const std::string& document) = 0;
   // From the rule stream, in its order.
-  virtual void rules(const base::RuleSet& set) = 0;
+  virtual void rules(base::RuleSet set) = 0;
   virtual void control_plane_is_at(const std::vector<ProtectedNetwork>& addresses) = 0;
 
   // From where the stream goes on; 0: everything is needed.

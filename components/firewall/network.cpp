@@ -1,10 +1,12 @@
 #include "firewall/network.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <random>
 
 namespace mlguard::firewall {
 namespace {
@@ -15,6 +17,29 @@ using base::ErrorCode;
 constexpr std::size_t kTextShownMax = 64;  // bytes of bad input repeated in a message
 constexpr Network kAllOfIpv4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0},
                                 kMappedBits};
+
+constexpr std::uint64_t kOdd1 = 0xa0761d6478bd642fULL;
+constexpr std::uint64_t kOdd2 = 0xe7037ed1a0b428dbULL;
+
+std::uint64_t hash_seed() {
+  static const std::uint64_t seed = [] {
+    std::random_device random;
+    return (std::uint64_t{random()} << 32U) | random();
+  }();
+  return seed;
+}
+
+// Multiplies to 128 bits and folds: mixes every bit of both into every bit of the result.
+std::uint64_t folded(std::uint64_t a, std::uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+// The `bits` first of 64 bits, in the order of the network.
+std::uint64_t mask_of(unsigned bits) {
+  return bits == 0 ? 0 : htobe64(~std::uint64_t{0} << (64U - bits));
+}
 
 Error bad(std::string_view text, const char* reason, const std::string& why) {
   std::string shown(text.substr(0, kTextShownMax));
@@ -62,17 +87,10 @@ bool cut(const Network& whole, std::span<const Network> holes, std::size_t piece
 }  // namespace
 
 std::size_t NetworkHash::operator()(const Network& network) const {
-  // splitmix64's finalizer over both words (Steele, Lea, Flood, OOPSLA 2014).
-  std::uint64_t hash = network.bits;
-  for (std::size_t at = 0; at < kAddressBytes; at += sizeof hash) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, network.address.data() + at, sizeof word);
-    hash ^= word + 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-    hash ^= hash >> 31;
-  }
-  return hash;
+  std::array<std::uint64_t, 2> words{};
+  std::memcpy(words.data(), network.address.data(), sizeof words);
+  const std::uint64_t seed = hash_seed();
+  return folded(words[0] ^ seed ^ network.bits, folded(words[1] ^ seed, kOdd1) ^ kOdd2);
 }
 
 base::Result<Network> parse_network(std::string_view text) {
@@ -126,16 +144,14 @@ bool contains(const Network& outer, const Network& inner) {
 }
 
 Network shortened(const Network& network, unsigned bits) {
-  Network shorter = network;
+  constexpr unsigned kWordBits = 64;
+  std::array<std::uint64_t, 2> words{};
+  std::memcpy(words.data(), network.address.data(), sizeof words);
+  words[0] &= mask_of(std::min(bits, kWordBits));
+  words[1] &= mask_of(bits - std::min(bits, kWordBits));
+  Network shorter;
   shorter.bits = static_cast<std::uint8_t>(bits);
-  for (unsigned i = 0; i < kAddressBytes; ++i) {
-    const unsigned begin = i * 8;
-    if (begin >= bits) {
-      shorter.address[i] = 0;
-    } else if (bits - begin < 8) {
-      shorter.address[i] &= static_cast<std::uint8_t>(0xffU << (8 - (bits - begin)));
-    }
-  }
+  std::memcpy(shorter.address.data(), words.data(), sizeof words);
   return shorter;
 }
 

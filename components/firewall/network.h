@@ -31,6 +31,7 @@ struct Network {
   auto operator<=>(const Network&) const = default;
 };
 
+// Another one in each process: who chooses addresses cannot know which ones collide.
 struct NetworkHash {
   std::size_t operator()(const Network& network) const;
 };

@@ -8,11 +8,9 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
-#include <unordered_set>
 #include <utility>
 
 #include "firewall/nft_link.h"
@@ -69,12 +67,10 @@ std::set<Kind> kinds_of_addresses() {
 
 // Elements of one set travel together.
 using BySet = std::map<Kind, std::vector<NftElement>>;
-std::vector<NftElement> joined(BySet&& sets) {
-  std::vector<NftElement> all;
-  for (auto& [kind, elements] : sets) {
-    all.insert(all.end(), std::make_move_iterator(elements.begin()),
-               std::make_move_iterator(elements.end()));
-  }
+std::vector<NftElements> named(BySet&& sets) {
+  std::vector<NftElements> all;
+  all.reserve(sets.size());
+  for (auto& [kind, elements] : sets) all.push_back({kind.set(), std::move(elements)});
   return all;
 }
 
@@ -99,12 +95,13 @@ std::string mask_text(const Kind& kind) {
   return text.data();
 }
 
-std::string key_of(const Network& network) {
+NftKey key_of(const Network& network) {
   const std::size_t skip = is_ipv4(network) ? kMappedBytes : 0;
-  return {reinterpret_cast<const char*>(network.address.data()) + skip, kAddressBytes - skip};
+  return std::string_view{reinterpret_cast<const char*>(network.address.data()) + skip,
+                          kAddressBytes - skip};
 }
 
-std::optional<Network> network_of(const Kind& kind, const std::string& key) {
+std::optional<Network> network_of(const Kind& kind, std::string_view key) {
   if (key.size() != (kind.four ? kIpv4Bytes : kAddressBytes)) return std::nullopt;
   Network network;
   network.bits = static_cast<std::uint8_t>(kind.four ? kind.bits + kMappedBits : kind.bits);
@@ -172,7 +169,7 @@ class NftEnforcer final : public Enforcer {
   // What is added for the first time needs no removal before. Those that were listed, sorted, and
   // those added since; when these are too many to be kept in mind, any may be there.
   std::vector<Network> listed_;
-  std::unordered_set<Network, NetworkHash> added_;
+  NetworkMap<bool> added_;  // A set.
   bool any_may_be_there_ = false;
   std::vector<std::uint64_t> handles_;  // Of our rules, as they were made.
   bool built_ = false;
@@ -271,7 +268,7 @@ void NftEnforcer::note_added(const TargetChange& change) {
     added_.clear();
   }
   if (any_may_be_there_) return;
-  for (const Target& target : change.block) added_.insert(target.network);
+  for (const Target& target : change.block) added_.try_emplace(target.network);
 }
 
 Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
@@ -281,12 +278,12 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
   std::set<Kind> kinds = kinds_;
   for (const Target& target : change.block) {
     const Kind kind = kind_of(target.network);
-    NftElement element = {kind.set(), key_of(target.network)};
+    NftElement element = {key_of(target.network)};
     if (target.expires_at_ms != kNeverMs) {
       element.timeout_ms =
           static_cast<std::uint64_t>(std::max<std::int64_t>(target.expires_at_ms - now_ms, 1));
     }
-    (may_be_there(target.network) ? again : add)[kind].push_back(std::move(element));
+    (may_be_there(target.network) ? again : add)[kind].push_back(element);
   }
   for (const BySet* both : {&add, &again}) {
     for (const auto& [kind, elements] : *both) kinds.insert(kind);
@@ -294,7 +291,7 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
   for (const Network& network : change.unblock) {
     const Kind kind = kind_of(network);
     if (kinds.count(kind) == 0) continue;
-    remove[kind].push_back({kind.set(), key_of(network)});
+    remove[kind].push_back({key_of(network)});
   }
   if (kinds != kinds_) {
     kinds_ = std::move(kinds);
@@ -302,8 +299,8 @@ Status NftEnforcer::change(const TargetChange& change, std::int64_t now_ms) {
     if (!made.ok()) return made;
   }
   const bool changes = !add.empty() || !again.empty() || !remove.empty();
-  const Status changed = link_.change(options_.table, joined(std::move(add)),
-                                      joined(std::move(again)), joined(std::move(remove)));
+  const Status changed = link_.change(options_.table, named(std::move(add)),
+                                      named(std::move(again)), named(std::move(remove)));
   note_added(change);
   // Our own transaction; one of another's in between makes the numbers differ.
   if (changed.ok() && changes) ++generation_;
@@ -319,7 +316,7 @@ base::Result<std::vector<HeldTarget>> NftEnforcer::list(std::int64_t now_ms) {
     if (!elements.ok() && elements.error().code == ErrorCode::not_found) continue;
     if (!elements.ok()) return elements.error();
     for (const NftElement& element : *elements) {
-      const auto network = network_of(kind, element.key);
+      const auto network = network_of(kind, element.key.bytes());
       if (!network) continue;
       HeldTarget one;
       one.target.network = *network;

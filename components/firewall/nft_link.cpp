@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -57,7 +58,7 @@ std::string table_and_set(const std::string& table, const std::string& set) {
 void write_element(AttributeWriter& out, const NftElement& element, bool with_timeout) {
   out.nested(NFTA_LIST_ELEM, [&](AttributeWriter& item) {
     item.nested(NFTA_SET_ELEM_KEY,
-                [&](AttributeWriter& key) { key.bytes(NFTA_DATA_VALUE, element.key); });
+                [&](AttributeWriter& key) { key.bytes(NFTA_DATA_VALUE, element.key.bytes()); });
     if (with_timeout && element.timeout_ms != 0) {
       item.number64(NFTA_SET_ELEM_TIMEOUT, element.timeout_ms);
     }
@@ -70,14 +71,14 @@ class Batch {
   explicit Batch(std::uint32_t first_sequence) : sequence_(first_sequence) {
     edge(NFNL_MSG_BATCH_BEGIN);
   }
-  void elements(std::uint16_t type, const std::string& table, const NftElement* begin,
-                const NftElement* end) {
+  void elements(std::uint16_t type, const std::string& table, const std::string& set,
+                std::span<const NftElement> elements) {
     const bool adds = type == NFT_MSG_NEWSETELEM;
     AttributeWriter out;
     out.text(NFTA_SET_ELEM_LIST_TABLE, table);
-    out.text(NFTA_SET_ELEM_LIST_SET, begin->set);
+    out.text(NFTA_SET_ELEM_LIST_SET, set);
     out.nested(NFTA_SET_ELEM_LIST_ELEMENTS, [&](AttributeWriter& list) {
-      for (const NftElement* at = begin; at != end; ++at) write_element(list, *at, adds);
+      for (const NftElement& one : elements) write_element(list, one, adds);
     });
     // Every message is acknowledged: an error in any of them must be seen.
     const std::uint16_t create = adds ? NLM_F_CREATE : 0;
@@ -104,17 +105,13 @@ class Batch {
   std::uint32_t sequence_;
 };
 
-// Elements of one set in a row, at most kElementsPerMessage at once.
 void add_elements(Batch& batch, std::uint16_t type, const std::string& table,
-                  const std::vector<NftElement>& elements) {
-  for (std::size_t at = 0; at < elements.size();) {
-    std::size_t end = at + 1;
-    while (end < elements.size() && end - at < kElementsPerMessage &&
-           elements[end].set == elements[at].set) {
-      ++end;
+                  const std::vector<NftElements>& sets) {
+  for (const NftElements& one : sets) {
+    for (std::size_t at = 0; at < one.elements.size(); at += kElementsPerMessage) {
+      const std::size_t count = std::min(kElementsPerMessage, one.elements.size() - at);
+      batch.elements(type, table, one.set, std::span(one.elements).subspan(at, count));
     }
-    batch.elements(type, table, elements.data() + at, elements.data() + end);
-    at = end;
   }
 }
 
@@ -200,19 +197,19 @@ Status NftLink::ask(std::uint16_t type, std::uint16_t flags, const std::string& 
   return sent.ok() ? receive(sequence, sequence, each) : sent;
 }
 
-Status NftLink::change(const std::string& table, const std::vector<NftElement>& add,
-                       const std::vector<NftElement>& again,
-                       const std::vector<NftElement>& remove) {
+Status NftLink::change(const std::string& table, const std::vector<NftElements>& add,
+                       const std::vector<NftElements>& again,
+                       const std::vector<NftElements>& remove) {
   if (add.empty() && again.empty() && remove.empty()) return {};
   const std::uint32_t first = sequence_ + 1;
   Batch batch(sequence_);
   // Adding what is there is no error, and removing what is not is one; older kernels do not change
   // the timeout of what is there. So: add, remove, and add again what is to stay.
-  for (const std::vector<NftElement>* both : {&remove, &again}) {
+  for (const std::vector<NftElements>* both : {&remove, &again}) {
     add_elements(batch, NFT_MSG_NEWSETELEM, table, *both);
     add_elements(batch, NFT_MSG_DELSETELEM, table, *both);
   }
-  for (const std::vector<NftElement>* both : {&again, &add}) {
+  for (const std::vector<NftElements>* both : {&again, &add}) {
     add_elements(batch, NFT_MSG_NEWSETELEM, table, *both);
   }
   const std::uint32_t last = batch.last();
@@ -234,7 +231,6 @@ base::Result<std::vector<NftElement>> NftLink::list(const std::string& table,
                  const AttributeReader elements(attributes.bytes(NFTA_SET_ELEM_LIST_ELEMENTS));
                  elements.each([&](std::uint16_t, std::string_view one) {
                    all.push_back(read_element(one));
-                   all.back().set = set;
                  });
                });
     if (read.ok() || read.error().reason != kInterrupted) break;

@@ -6,6 +6,9 @@
 // Errors: permission_denied, not_found (no such table or set), io.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,12 +20,34 @@
 
 namespace mlguard::firewall {
 
+// The bytes of an address, 4 or 16: hundreds of thousands of them travel at once.
+class NftKey {
+ public:
+  NftKey() = default;
+  // REQUIRES: at most kBytesMax; what is longer is cut.
+  NftKey(std::string_view bytes)
+      : size_(static_cast<std::uint8_t>(std::min(bytes.size(), kBytesMax))) {
+    bytes.copy(bytes_.data(), size_);
+  }
+  std::string_view bytes() const { return {bytes_.data(), size_}; }
+  bool operator==(const NftKey&) const = default;
+
+ private:
+  static constexpr std::size_t kBytesMax = 16;
+  std::array<char, kBytesMax> bytes_{};
+  std::uint8_t size_ = 0;
+};
+
 struct NftElement {
-  std::string set;
-  std::string key;               // The address's bytes.
+  NftKey key;
   std::uint64_t timeout_ms = 0;  // 0: never.
   std::uint64_t packets = 0;     // Of listings only, as the next.
   std::uint64_t bytes = 0;
+};
+
+struct NftElements {
+  std::string set;
+  std::vector<NftElement> elements;
 };
 
 class NftLink {
@@ -32,8 +57,9 @@ class NftLink {
   // One transaction. Elements to add `again` are there perhaps: they get the new timeout and lose
   // their count. Those to add should not be there (else they may keep their timeout), those to
   // remove need not.
-  base::Status change(const std::string& table, const std::vector<NftElement>& add,
-                      const std::vector<NftElement>& again, const std::vector<NftElement>& remove);
+  base::Status change(const std::string& table, const std::vector<NftElements>& add,
+                      const std::vector<NftElements>& again,
+                      const std::vector<NftElements>& remove);
   // The remaining timeouts.
   base::Result<std::vector<NftElement>> list(const std::string& table, const std::string& set);
   // Empty when there is no such table.

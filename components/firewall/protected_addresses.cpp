@@ -31,6 +31,11 @@ std::string is_text(const ProtectedNetwork& one) { return to_text(one.network) +
 
 }  // namespace
 
+bool is_never_blocked(const Network& network) {
+  return std::any_of(built_ins().begin(), built_ins().end(),
+                     [&](const ProtectedNetwork& one) { return contains(one.network, network); });
+}
+
 ProtectedAddresses::ProtectedAddresses(std::vector<ProtectedNetwork> given)
     : sorted_(std::move(given)) {
   sorted_.insert(sorted_.begin(), built_ins().begin(), built_ins().end());
@@ -39,28 +44,49 @@ ProtectedAddresses::ProtectedAddresses(std::vector<ProtectedNetwork> given)
   std::stable_sort(sorted_.begin(), sorted_.end(), before);
   const auto same = [](const auto& a, const auto& b) { return a.network == b.network; };
   sorted_.erase(std::unique(sorted_.begin(), sorted_.end(), same), sorted_.end());
-  places_.reserve(sorted_.size());
+  around_.reserve(sorted_.size());
   for (std::size_t i = 0; i < sorted_.size(); ++i) {
-    places_[sorted_[i].network] = i;
-    lengths_.set(sorted_[i].network.bits);
+    around_.push_back(innermost_around(sorted_[i].network, i));
   }
 }
 
+std::size_t ProtectedAddresses::place_of(const Network& network) const {
+  const auto at = std::lower_bound(sorted_.begin(), sorted_.end(), network,
+                                   [](const auto& a, const Network& b) { return a.network < b; });
+  return static_cast<std::size_t>(at - sorted_.begin());
+}
+
+// What contains a network is before it, and between the two is only what the former contains, too.
+std::size_t ProtectedAddresses::innermost_around(const Network& network, std::size_t place) const {
+  std::size_t at = place == 0 ? kNone : place - 1;
+  while (at != kNone && !contains(sorted_[at].network, network)) at = around_[at];
+  return at;
+}
+
 const ProtectedNetwork* ProtectedAddresses::around(const Network& network) const {
-  for (unsigned bits = 0; bits <= network.bits; ++bits) {
-    if (!lengths_.test(bits)) continue;
-    const auto found = places_.find(shortened(network, bits));
-    if (found != places_.end()) return &sorted_[found->second];
-  }
-  return nullptr;
+  const std::size_t place = place_of(network);
+  const bool is_there = place < sorted_.size() && sorted_[place].network == network;
+  std::size_t found = is_there ? place : innermost_around(network, place);
+  if (found == kNone) return nullptr;
+  while (around_[found] != kNone) found = around_[found];
+  return &sorted_[found];
 }
 
 std::vector<ProtectedNetwork> ProtectedAddresses::inside(const Network& network) const {
   std::vector<ProtectedNetwork> found;
-  auto at = std::lower_bound(sorted_.begin(), sorted_.end(), network,
-                             [](const auto& a, const Network& b) { return a.network < b; });
-  for (; at != sorted_.end() && contains(network, at->network); ++at) found.push_back(*at);
+  for (std::size_t at = place_of(network); at < sorted_.size(); ++at) {
+    if (!contains(network, sorted_[at].network)) break;
+    found.push_back(sorted_[at]);
+  }
   return found;
+}
+
+bool ProtectedAddresses::frees(const Network& network, Origin origin) const {
+  if (written_bits(network) == 0) return false;
+  if (origin == Origin::detector && is_too_wide_for_detectors(network)) return false;
+  const std::size_t place = place_of(network);
+  if (place < sorted_.size() && contains(network, sorted_[place].network)) return false;
+  return innermost_around(network, place) == kNone;
 }
 
 Verdict ProtectedAddresses::judge(const Network& network, Origin origin) const {

@@ -9,10 +9,8 @@
 // than a detector's rule may be needs an operator's.
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "firewall/network.h"
@@ -36,19 +34,29 @@ struct Verdict {
   std::string why;
 };
 
+// Protected by itself, everywhere.
+bool is_never_blocked(const Network& network);
+
 class ProtectedAddresses {
  public:
   explicit ProtectedAddresses(std::vector<ProtectedNetwork> given = {});
 
   Verdict judge(const Network& network, Origin origin) const;
+  // Whether judge() lets all of it be blocked, which it does of nearly every network: cheap.
+  bool frees(const Network& network, Origin origin) const;
 
  private:
   const ProtectedNetwork* around(const Network& network) const;
   std::vector<ProtectedNetwork> inside(const Network& network) const;
 
+  static constexpr std::size_t kNone = ~std::size_t{0};
+  // The first that is not before it: where what it contains begins.
+  std::size_t place_of(const Network& network) const;
+  // Of the one before that, and those around this one, the first that contains it.
+  std::size_t innermost_around(const Network& network, std::size_t place) const;
+
   std::vector<ProtectedNetwork> sorted_;  // By network, each once.
-  std::unordered_map<Network, std::size_t, NetworkHash> places_;
-  std::bitset<kAddressBits + 1> lengths_;  // Which prefix lengths there are.
+  std::vector<std::size_t> around_;       // Of each: the next wider one that contains it.
 };
 
 }  // namespace mlguard::firewall

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "base/rule_scope.h"
@@ -51,6 +53,17 @@ base::Status RuleTable::apply(const base::RuleSet& set, std::int64_t now_ms) {
                    std::to_string(set.revision) + ": reading all of them again"};
 }
 
+void RuleTable::remove_others(const std::vector<const base::Rule*>& kept) {
+  std::unordered_set<std::string_view> wanted;
+  wanted.reserve(kept.size());
+  for (const base::Rule* rule : kept) wanted.insert(rule->id);
+  std::vector<std::string> gone;
+  for (const auto& [id, held] : rules_) {
+    if (wanted.count(id) == 0) gone.push_back(id);
+  }
+  for (const std::string& id : gone) remove(id);
+}
+
 void RuleTable::replace(const base::RuleSet& set, std::int64_t now_ms) {
   std::vector<const base::Rule*> kept;
   kept.reserve(set.rules.size());
@@ -65,14 +78,7 @@ void RuleTable::replace(const base::RuleSet& set, std::int64_t now_ms) {
   places_.reserve(kept.size());
   targets_.reserve(kept.size());
   dirty_.reserve(kept.size());
-  std::unordered_set<std::string_view> wanted;
-  wanted.reserve(kept.size());
-  for (const base::Rule* rule : kept) wanted.insert(rule->id);
-  std::vector<std::string> gone;
-  for (const auto& [id, held] : rules_) {
-    if (wanted.count(id) == 0) gone.push_back(id);
-  }
-  for (const std::string& id : gone) remove(id);
+  if (!rules_.empty()) remove_others(kept);
   for (const base::Rule* rule : kept) put(*rule, now_ms);
 }
 
@@ -90,7 +96,7 @@ bool RuleTable::put(const base::Rule& rule, std::int64_t now_ms) {
     forget(held);
     held = Held();
   }
-  held.id = rule.id;
+  held.id = &found->first;
   held.cidr = rule.cidr;
   held.source = rule.source;
   held.drops = rule.action != "allow";
@@ -108,13 +114,13 @@ bool RuleTable::put(const base::Rule& rule, std::int64_t now_ms) {
   }
   held.network = *network;
   if (held.expired) return true;
-  if (held.expires_at_ms != kNeverMs) by_expiry_.emplace(held.expires_at_ms, held.id);
+  if (held.expires_at_ms != kNeverMs) by_expiry_.emplace(held.expires_at_ms, &held);
   if (held.drops) {
     Place& place = places_[held.network];
-    place.rules.push_back(&held);
+    held.next = std::exchange(place.rules, &held);
     judge(held.network, place);
   } else {
-    allows_.insert(held.id);
+    allows_.insert(*held.id);
     allows_changed_ = true;
   }
   return true;
@@ -134,17 +140,21 @@ void RuleTable::remove(const std::string& id) {
 void RuleTable::forget(Held& held) {
   digest_ ^= held.digest;
   set_trouble(held, {}, false);
-  by_expiry_.erase({held.expires_at_ms, held.id});
-  if (allows_.erase(held.id) > 0) allows_changed_ = true;
-  const auto place = places_.find(held.network);
-  if (place == places_.end() || std::erase(place->second.rules, &held) == 0) return;
-  judge(place->first, place->second);
-  if (place->second.rules.empty()) places_.erase(place);
+  if (!by_expiry_.empty()) by_expiry_.erase({held.expires_at_ms, &held});
+  if (!held.drops && allows_.erase(*held.id) > 0) allows_changed_ = true;
+  const auto found = places_.find(held.network);
+  if (found == places_.end()) return;
+  Held** link = &found->second.rules;
+  while (*link != nullptr && *link != &held) link = &(*link)->next;
+  if (*link == nullptr) return;
+  *link = std::exchange(held.next, nullptr);
+  judge(held.network, found->second);
+  if (found->second.rules == nullptr) places_.erase(held.network);
 }
 
 void RuleTable::expire(std::int64_t now_ms) {
   while (!by_expiry_.empty() && by_expiry_.begin()->first <= now_ms) {
-    Held& held = rules_.at(by_expiry_.begin()->second);
+    Held& held = *by_expiry_.begin()->second;
     forget(held);
     digest_ ^= held.digest;  // The control plane still has it.
     held.expired = true;
@@ -172,53 +182,84 @@ void RuleTable::judge_all() {
 }
 
 void RuleTable::judge(const Network& network, Place& place) {
-  const std::vector<Network> before = std::exchange(place.pieces, {});
-  place.expires_at_ms = 0;
-  for (const Origin origin : {Origin::operator_, Origin::detector}) {
-    const auto of_origin = [origin](const Held* held) { return held->origin == origin; };
-    if (std::none_of(place.rules.begin(), place.rules.end(), of_origin)) continue;
-    Verdict verdict = protected_.judge(network, origin);
-    for (Held* held : place.rules) {
-      if (!of_origin(held)) continue;
-      set_trouble(*held, verdict.why, !verdict.pieces.empty());
-      if (verdict.pieces.empty()) continue;
-      place.expires_at_ms = std::max(place.expires_at_ms, held->expires_at_ms);
-    }
-    if (!verdict.pieces.empty()) place.pieces = std::move(verdict.pieces);
+  const Reach before = place.reach;
+  std::vector<Network> pieces_before;
+  if (before == Reach::part) {
+    pieces_before = pieces_of(network, before);
+    pieces_.erase(network);
   }
-  contribute(network, before, place);
+  place.expires_at_ms = 0;
+  place.reach = Reach::nothing;
+  for (const Origin origin : {Origin::operator_, Origin::detector}) judge(network, place, origin);
+  // By far the most: a network that nothing else has to do with.
+  if (before != Reach::part && place.reach == Reach::all && owners_.empty()) {
+    return set_target(network, place.expires_at_ms);
+  }
+  if (before == Reach::all) pieces_before = {network};
+  contribute(network, pieces_before, pieces_of(network, place.reach));
+}
+
+void RuleTable::judge(const Network& network, Place& place, Origin origin) {
+  const auto each = [&](const auto& told) {
+    bool any = false;
+    for (Held* held = place.rules; held != nullptr; held = held->next) {
+      if (held->origin != origin) continue;
+      any = true;
+      told(*held);
+    }
+    return any;
+  };
+  const auto lasts = [&](const Held& held) {
+    place.expires_at_ms = std::max(place.expires_at_ms, held.expires_at_ms);
+  };
+  if (protected_.frees(network, origin)) {
+    const bool any = each([&](Held& held) {
+      set_trouble(held, {}, false);
+      lasts(held);
+    });
+    if (any) place.reach = Reach::all;
+    return;
+  }
+  if (!each([](const Held&) {})) return;
+  Verdict verdict = protected_.judge(network, origin);
+  const bool partly = !verdict.pieces.empty();
+  each([&](Held& held) {
+    set_trouble(held, verdict.why, partly);
+    if (partly) lasts(held);
+  });
+  if (!partly) return;
+  place.reach = Reach::part;
+  pieces_[network] = std::move(verdict.pieces);
+}
+
+std::vector<Network> RuleTable::pieces_of(const Network& network, Reach reach) const {
+  switch (reach) {
+    case Reach::nothing: return {};
+    case Reach::all: return {network};
+    case Reach::part: break;
+  }
+  return pieces_.at(network);
 }
 
 void RuleTable::set_trouble(Held& held, const std::string& why, bool partly) {
-  held.why = why;
-  held.partly = partly;
-  if (why.empty()) {
-    troubled_.erase(held.id);
-  } else {
-    troubled_.insert(held.id);
-  }
+  if (why.empty() && held.is_troubled) troubled_.erase(*held.id);
+  if (!why.empty()) troubled_[*held.id] = {why, partly};
+  held.is_troubled = !why.empty();
 }
 
 void RuleTable::contribute(const Network& network, const std::vector<Network>& before,
-                           const Place& after) {
-  const auto is_whole = [&](const std::vector<Network>& pieces) {
-    return pieces.size() == 1 && pieces.front() == network;
-  };
-  // By far the most: a network that nothing else has to do with.
-  if ((before.empty() || is_whole(before)) && is_whole(after.pieces) && owners_.empty()) {
-    return set_target(network, after.expires_at_ms);
-  }
+                           const std::vector<Network>& after) {
   for (const Network& piece : before) {
     if (piece == network) continue;
-    const auto owners = owners_.find(piece);
-    std::erase(owners->second, network);
-    if (owners->second.empty()) owners_.erase(owners);
+    std::vector<Network>& owners = owners_[piece];
+    std::erase(owners, network);
+    if (owners.empty()) owners_.erase(piece);
   }
-  for (const Network& piece : after.pieces) {
+  for (const Network& piece : after) {
     if (piece != network) owners_[piece].push_back(network);
   }
   for (const Network& piece : before) refresh(piece);
-  for (const Network& piece : after.pieces) refresh(piece);
+  for (const Network& piece : after) refresh(piece);
 }
 
 // Until when is it blocked, by whichever rules?
@@ -230,10 +271,7 @@ void RuleTable::refresh(const Network& piece) {
     expires_at_ms = std::max(expires_at_ms, place->second.expires_at_ms);
   };
   const auto own = places_.find(piece);
-  if (own != places_.end() && own->second.pieces.size() == 1 &&
-      own->second.pieces.front() == piece) {
-    consider(piece);
-  }
+  if (own != places_.end() && own->second.reach == Reach::all) consider(piece);
   if (const auto owners = owners_.find(piece); owners != owners_.end()) {
     for (const Network& owner : owners->second) consider(owner);
   }
@@ -242,18 +280,19 @@ void RuleTable::refresh(const Network& piece) {
 
 void RuleTable::set_target(const Network& network, std::int64_t expires_at_ms) {
   if (expires_at_ms == 0) {
-    if (targets_.erase(network) > 0) dirty_.insert(network);
+    if (targets_.erase(network) > 0) dirty_.try_emplace(network);
     return;
   }
   const auto [target, is_new] = targets_.try_emplace(network, expires_at_ms);
   if (!is_new && target->second == expires_at_ms) return;
   target->second = expires_at_ms;
-  dirty_.insert(network);
+  dirty_.try_emplace(network);
 }
 
 TargetChange RuleTable::take_change() {
   TargetChange change;
-  for (const Network& network : dirty_) {
+  change.block.reserve(dirty_.size());
+  for (const auto& [network, unused] : dirty_) {
     const auto target = targets_.find(network);
     if (target == targets_.end()) {
       change.unblock.push_back(network);
@@ -261,16 +300,15 @@ TargetChange RuleTable::take_change() {
       change.block.push_back({network, target->second});
     }
   }
-  dirty_.clear();
+  dirty_ = {};
   return change;
 }
 
 std::vector<Exception> RuleTable::exceptions(std::size_t max) const {
   std::vector<Exception> found;
-  for (const std::string& id : troubled_) {
+  for (const auto& [id, trouble] : troubled_) {
     if (found.size() == max) break;
-    const Held& held = rules_.at(id);
-    found.push_back({held.id, held.cidr, held.why, held.partly});
+    found.push_back({id, rules_.at(id).cidr, trouble.why, trouble.partly});
   }
   return found;
 }
@@ -282,7 +320,7 @@ base::RuleSet RuleTable::all() const {
   set.rules.reserve(rules_.size());
   for (const auto& [id, held] : rules_) {
     base::Rule rule;
-    rule.id = held.id;
+    rule.id = id;
     rule.cidr = held.cidr;
     rule.action = held.drops ? "drop" : "allow";
     rule.source = held.source;

@@ -11,16 +11,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/model.h"
 #include "base/result.h"
 #include "firewall/network.h"
+#include "firewall/network_map.h"
 #include "firewall/protected_addresses.h"
 
 namespace mlguard::firewall {
@@ -33,7 +34,7 @@ struct Target {
   std::int64_t expires_at_ms = kNeverMs;
   bool operator==(const Target&) const = default;
 };
-using Targets = std::unordered_map<Network, std::int64_t, NetworkHash>;  // → expires_at_ms
+using Targets = NetworkMap<std::int64_t>;  // → expires_at_ms
 
 // What became different. A target that is there already gets the new expiry.
 struct TargetChange {
@@ -92,9 +93,12 @@ class RuleTable {
   base::RuleSet all() const;
 
  private:
+  enum class Reach : std::uint8_t { nothing, all, part };  // Of a network, what is blocked.
+
+  // There are many: what few have is kept apart.
   struct Held {
-    std::string id;
-    std::string cidr;  // As it was sent: part of the digest.
+    const std::string* id = nullptr;  // Its key in rules_.
+    std::string cidr;                 // As it was sent: part of the digest.
     std::string source;
     Network network;
     bool drops = true;
@@ -104,40 +108,51 @@ class RuleTable {
     std::int64_t expires_at_ms = kNeverMs;
     std::uint64_t revision = 0;
     std::uint64_t digest = 0;
-    std::string why;  // Why it is not (wholly) in force.
-    bool partly = false;
+    bool is_troubled = false;  // Why stands in troubled_.
+    Held* next = nullptr;      // Of the same place.
   };
   // All drop rules of one network.
   struct Place {
-    std::vector<Held*> rules;
-    std::vector<Network> pieces;  // That they block; empty: none.
+    Held* rules = nullptr;  // The first of them.
     std::int64_t expires_at_ms = 0;
+    Reach reach = Reach::nothing;
+  };
+  // Why a rule is not (wholly) in force.
+  struct Trouble {
+    std::string why;
+    bool partly = false;
   };
 
   void replace(const base::RuleSet& set, std::int64_t now_ms);
+  void remove_others(const std::vector<const base::Rule*>& kept);
   bool put(const base::Rule& rule, std::int64_t now_ms);
   void remove(const std::string& id);
   void forget(Held& held);
   void judge_all();
   void judge(const Network& network, Place& place);
+  void judge(const Network& network, Place& place, Origin origin);
   void set_trouble(Held& held, const std::string& why, bool partly);
-  void contribute(const Network& network, const std::vector<Network>& before, const Place& after);
+  std::vector<Network> pieces_of(const Network& network, Reach reach) const;
+  // From the pieces that were blocked for the network to those that are.
+  void contribute(const Network& network, const std::vector<Network>& before,
+                  const std::vector<Network>& after);
   void refresh(const Network& piece);
   void set_target(const Network& network, std::int64_t expires_at_ms);
 
   std::size_t rules_max_;
   std::unordered_map<std::string, Held> rules_;  // Elements stay where they are.
-  std::unordered_map<Network, Place, NetworkHash> places_;
+  NetworkMap<Place> places_;
+  NetworkMap<std::vector<Network>> pieces_;  // Of places that block a part.
   // Of pieces that come of wider rules: whose they are.
-  std::unordered_map<Network, std::vector<Network>, NetworkHash> owners_;
-  std::set<std::pair<std::int64_t, std::string>> by_expiry_;
-  std::set<std::string> troubled_;
+  NetworkMap<std::vector<Network>> owners_;
+  std::set<std::pair<std::int64_t, Held*>> by_expiry_;
+  std::map<std::string, Trouble> troubled_;
   std::set<std::string> allows_;
   std::vector<ProtectedNetwork> given_;
   ProtectedAddresses protected_;
   bool allows_changed_ = false;
   Targets targets_;
-  std::unordered_set<Network, NetworkHash> dirty_;
+  NetworkMap<bool> dirty_;  // A set: the values mean nothing.
   std::uint64_t revision_ = 0;
   std::uint64_t digest_ = 0;  // Of rules_.
   std::size_t left_out_ = 0;
@@ -149,14 +164,10 @@ std::uint64_t RuleTable::digest_in_force(const Holds& holds) const {
   std::uint64_t digest = 0;
   for (const auto& [id, held] : rules_) {
     if (held.expired || !held.parses) continue;
-    bool in_force = held.why.empty();
-    if (held.drops && in_force) {
-      const Place& place = places_.at(held.network);
-      for (const Network& piece : place.pieces) {
-        in_force = in_force && holds(Target{piece, held.expires_at_ms});
-      }
-    }
-    if (in_force) digest ^= held.digest;
+    // All of what is not troubled is blocked, or allowed.
+    if (held.is_troubled) continue;
+    if (held.drops && !holds(Target{held.network, held.expires_at_ms})) continue;
+    digest ^= held.digest;
   }
   return digest;
 }
@@ -166,7 +177,9 @@ void RuleTable::each_rule_of(const Network& target, const Told& told) const {
   const auto tell = [&](const Network& network) {
     const auto found = places_.find(network);
     if (found == places_.end()) return;
-    for (const Held* held : found->second.rules) told(held->id, network);
+    for (const Held* held = found->second.rules; held != nullptr; held = held->next) {
+      told(*held->id, network);
+    }
   };
   tell(target);
   const auto owned = owners_.find(target);

@@ -47,7 +47,8 @@ void ServerSide::follow(std::uint64_t after) {
   rules_.reset();
   must_begin_anew_ = false;
   full_at_ = Clock::now() + kFullEvery;
-  rules_ = client_.follow_rules(after, [this](const base::RuleSet& set) { firewall_.rules(set); });
+  rules_ =
+      client_.follow_rules(after, [this](base::RuleSet set) { firewall_.rules(std::move(set)); });
 }
 
 void ServerSide::look_for_control_plane() {

@@ -42,9 +42,9 @@ struct CorpusFile {
   std::string path;
   std::string main_class;  // what provenance.tsv says the capture shows
   std::string repository;
-  std::string commit;  // of the repository
-  std::string sha256;  // of the capture, as provenance.tsv gives it
-  std::vector<LabelRule> rules;
+  std::string commit;            // of the repository
+  std::string sha256;            // of the capture, as provenance.tsv gives it
+  std::vector<LabelRule> rules;  // none: its labels are not believed
 };
 
 struct Corpus {

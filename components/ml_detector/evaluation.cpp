@@ -9,12 +9,77 @@ namespace {
 
 constexpr double kNsPerHour = 3.6e12;
 
-struct Span {
-  std::uint64_t first_ns = 0;
-  std::uint64_t last_ns = 0;
+class Counter {
+ public:
+  explicit Counter(const Examples& examples) {
+    for (const ExampleCapture& capture : examples.captures) {
+      CaptureEvaluation one;
+      one.capture = capture;
+      result_.captures.push_back(std::move(one));
+    }
+    benign_times_.resize(examples.captures.size());
+    accused_.resize(examples.captures.size());
+  }
+
+  void count(const Example& example, const float* probabilities, const Judgement& judgement) {
+    CaptureEvaluation& capture = result_.captures[example.capture];
+    const std::size_t truth = example.class_index;
+    if (example.rule_class != 0) ++capture.accused_by_rules;
+    add(example, Layers::model, judgement.class_index, judgement.score);
+    add(example, Layers::detector, whole_verdict(example, judgement),
+        example.rule_class != 0 ? example.rule_score : judgement.score);
+    scored_[0].push_back({1 - probabilities[0], truth != 0});
+    for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
+      scored_[c].push_back({probabilities[c], truth == c});
+    }
+    if (truth == 0) benign_times_[example.capture].push_back({example.first_ns, example.last_ns});
+  }
+
+  Evaluation finish() {
+    for (std::size_t at = 0; at < result_.captures.size(); ++at) {
+      result_.benign_hours += hours_of(std::move(benign_times_[at]));
+      for (std::size_t by = 0; by < kLayers; ++by) {
+        for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
+          const std::size_t sources = accused_[at][by][i].size();
+          result_.captures[at].by[by].false_alarms[i].sources = sources;
+          result_.by[by].false_alarms[i].sources += sources;
+        }
+      }
+    }
+    for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
+      result_.curves[c] = precision_recall_curve(std::move(scored_[c]));
+    }
+    return std::move(result_);
+  }
+
+ private:
+  using Source = std::array<std::uint8_t, MLG_ADDRESS_BYTES>;
+  using Accused = std::array<std::array<std::set<Source>, kAlarmScores.size()>, kLayers>;
+
+  void add(const Example& example, Layers layers, std::size_t verdict, float score) {
+    const auto by = static_cast<std::size_t>(layers);
+    Verdicts& of_capture = result_.captures[example.capture].by[by];
+    Verdicts& of_all = result_.by[by];
+    of_capture.confusion.add(example.class_index, verdict);
+    of_all.confusion.add(example.class_index, verdict);
+    if (example.class_index != 0) return;
+    for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
+      if (score < kAlarmScores[i]) continue;
+      ++of_capture.false_alarms[i].flows;
+      ++of_all.false_alarms[i].flows;
+      accused_[example.capture][by][i].insert(example.source);
+    }
+  }
+
+  Evaluation result_;
+  std::array<std::vector<Scored>, kTrafficClassCount> scored_;
+  std::vector<std::vector<Span>> benign_times_;  // by capture
+  std::vector<Accused> accused_;                 // by capture
 };
 
-// In which at least one of them goes on: captures that were put together of parts span years.
+}  // namespace
+
+// Captures that were put together of parts span years, so spans are joined, not stretched.
 double hours_of(std::vector<Span> spans) {
   std::sort(spans.begin(), spans.end(),
             [](const Span& a, const Span& b) { return a.first_ns < b.first_ns; });
@@ -28,60 +93,6 @@ double hours_of(std::vector<Span> spans) {
   }
   return hours;
 }
-
-class Counter {
- public:
-  explicit Counter(const Examples& examples) {
-    for (const ExampleCapture& capture : examples.captures) result_.captures.push_back({capture});
-    benign_times_.resize(examples.captures.size());
-    accused_.resize(examples.captures.size() * kAlarmScores.size());
-  }
-
-  void count(const Example& example, const float* probabilities, const Judgement& judgement) {
-    CaptureEvaluation& capture = result_.captures[example.capture];
-    const std::size_t truth = example.class_index;
-    capture.confusion.add(truth, judgement.class_index);
-    result_.confusion.add(truth, judgement.class_index);
-    result_.whole.add(truth, whole_verdict(example, judgement));
-    scored_[0].push_back({1 - probabilities[0], truth != 0});
-    for (std::size_t c = 1; c < kTrafficClassCount; ++c) {
-      scored_[c].push_back({probabilities[c], truth == c});
-    }
-    if (truth != 0) return;
-    benign_times_[example.capture].push_back({example.first_ns, example.last_ns});
-    for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
-      if (judgement.score < kAlarmScores[i]) continue;
-      ++capture.false_alarms[i].flows;
-      accused_[example.capture * kAlarmScores.size() + i].insert(example.source);
-    }
-  }
-
-  Evaluation finish() {
-    for (std::size_t at = 0; at < result_.captures.size(); ++at) {
-      CaptureEvaluation& capture = result_.captures[at];
-      result_.benign_hours += hours_of(std::move(benign_times_[at]));
-      for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
-        capture.false_alarms[i].sources = accused_[at * kAlarmScores.size() + i].size();
-        result_.false_alarms[i].flows += capture.false_alarms[i].flows;
-        result_.false_alarms[i].sources += capture.false_alarms[i].sources;
-      }
-    }
-    for (std::size_t c = 0; c < kTrafficClassCount; ++c) {
-      result_.curves[c] = precision_recall_curve(std::move(scored_[c]));
-    }
-    return std::move(result_);
-  }
-
- private:
-  using Source = std::array<std::uint8_t, MLG_ADDRESS_BYTES>;
-
-  Evaluation result_;
-  std::array<std::vector<Scored>, kTrafficClassCount> scored_;
-  std::vector<std::vector<Span>> benign_times_;  // by capture
-  std::vector<std::set<Source>> accused_;        // by capture and alarm score
-};
-
-}  // namespace
 
 std::size_t whole_verdict(const Example& example, const Judgement& judgement) {
   return example.rule_class != 0 ? example.rule_class : judgement.class_index;

@@ -1,6 +1,8 @@
-// Evaluation: a model's verdicts on labelled flows, counted. Every flow counts once, with the
-// verdict that serving would give it (Model::judge); early records and variants do not count. Plain
-// values; the functions are stateless and safe from any thread.
+// Evaluation: verdicts on labelled flows, counted: of a model alone, and of the detector as it is
+// served, which is the fast rules and then the model: a flow that a rule accuses (with its default
+// limits) has the rule's class, and every other flow the model's (whole_verdict). Every flow counts
+// once; early records and variants do not count. Plain values; the functions are stateless and safe
+// from any thread.
 #pragma once
 
 #include <array>
@@ -24,23 +26,41 @@ struct FalseAlarms {
   std::size_t sources = 0;  // hosts of a capture that were accused at least once
 };
 
+using AlarmCounts = std::array<FalseAlarms, kAlarmScores.size()>;
+
+// Whose verdicts.
+enum class Layers { model, detector };
+inline constexpr std::size_t kLayers = 2;
+
+struct Verdicts {
+  Confusion confusion{kTrafficClassCount};
+  AlarmCounts false_alarms{};
+};
+
 struct CaptureEvaluation {
   ExampleCapture capture;
-  Confusion confusion{kTrafficClassCount};
-  std::array<FalseAlarms, kAlarmScores.size()> false_alarms{};
+  std::array<Verdicts, kLayers> by;
+  std::size_t accused_by_rules = 0;  // flows
+
+  const Verdicts& of(Layers layers) const { return by[static_cast<std::size_t>(layers)]; }
 };
 
 struct Evaluation {
   std::vector<CaptureEvaluation> captures;
-  Confusion confusion{kTrafficClassCount};
-  // Of the whole detector: what the fast rules say, and of flows of which they say nothing, the
-  // model. All else here is the model's alone.
-  Confusion whole{kTrafficClassCount};
-  std::array<FalseAlarms, kAlarmScores.size()> false_alarms{};
+  std::array<Verdicts, kLayers> by;
   double benign_hours = 0;  // in which at least one benign flow went on
-  // By class: by its probability, and the first by that of any attack.
+  // Of the model, by class: by its probability, and the first by that of any attack.
   std::array<std::vector<CurvePoint>, kTrafficClassCount> curves;
+
+  const Verdicts& of(Layers layers) const { return by[static_cast<std::size_t>(layers)]; }
 };
+
+// A time in which something went on, and how long that was together.
+struct Span {
+  std::uint64_t first_ns = 0;
+  std::uint64_t last_ns = 0;
+};
+double hours_of(std::vector<Span> spans);
 
 // The class that the detector takes the flow for: rules first.
 std::size_t whole_verdict(const Example& example, const Judgement& judgement);

@@ -81,8 +81,10 @@ class Collector {
     example.capture = static_cast<std::uint32_t>(examples_.captures.size() - 1);
     example.class_index = static_cast<std::uint8_t>(*class_index);
     example.early = early;
-    if (verdict)
+    if (verdict) {
       example.rule_class = static_cast<std::uint8_t>(class_of(verdict->kind).value_or(0));
+      example.rule_score = static_cast<float>(verdict->score);
+    }
     example.first_ns = record.first_ns();
     example.last_ns = record.last_ns();
     std::copy_n(record.source(), MLG_ADDRESS_BYTES, example.source.begin());
@@ -124,7 +126,7 @@ class Reader {
     if (done.ok() && file.main_class == kPatient) {
       done = add(Variant::slower, stretched(*packets, kMuchSlower));
     }
-    if (!mixes || !done.ok()) return done;
+    if (!mixes || !done.ok() || file.rules.empty()) return done;
     parts_.push_back(std::move(*packets));
     part_ = about;
     return parts_.size() < kMixedCaptures ? base::Status{} : finish_mix();

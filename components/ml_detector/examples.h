@@ -31,6 +31,7 @@ struct Example {
   bool early = false;
   // What the fast rules (their default limits) say of it; 0: nothing, so that the model decides.
   std::uint8_t rule_class = 0;
+  float rule_score = 0;
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
   std::array<std::uint8_t, MLG_ADDRESS_BYTES> source{};  // for counting alarms by host; no input

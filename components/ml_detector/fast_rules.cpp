@@ -14,9 +14,13 @@ constexpr std::size_t kSyn = 1;  // bits of mlg_flow_side.flag_counts
 constexpr std::size_t kRst = 2;
 constexpr std::size_t kAck = 4;
 constexpr double kScoreAtLimit = 0.7;
-constexpr std::uint64_t kHalfSeconds = kBruteForceSeconds / 2;
+constexpr std::uint64_t kHalfSeconds = kAttemptSeconds / 2;
+constexpr std::uint16_t kSmb = 445;
+constexpr std::uint16_t kSmbOverNetbios = 139;
 // Many times more of one than of the other.
 constexpr double kFew = 2;
+// As often a scanner asks, with all its retries: nmap asks for a port up to eleven times.
+constexpr double kAskedMax = 12;
 
 Verdict verdict_of(const FlowRecord& record, const char* kind, const char* by) {
   Verdict verdict;
@@ -31,6 +35,20 @@ Verdict verdict_of(const FlowRecord& record, const char* kind, const char* by) {
 
 void add_reason(Verdict& verdict, const char* what, double value, double limit) {
   verdict.reasons[verdict.reason_count++] = {what, value, limit};
+}
+
+bool is_smb(const FlowRecord& record) {
+  return record.key.protocol == MLG_PROTOCOL_TCP &&
+         (record.destination_port() == kSmb || record.destination_port() == kSmbOverNetbios);
+}
+
+// Each conversation once: not its first seconds, and not its later parts.
+bool is_told_first(const FlowRecord& record) {
+  return record.part == 0 && record.reason != flow::CloseReason::early;
+}
+
+bool has(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
+  return std::find(ports.begin(), ports.end(), port) != ports.end();
 }
 
 }  // namespace
@@ -49,10 +67,53 @@ double rule_score(double value, double limit) {
 std::optional<Verdict> FastRules::look(const FlowRecord& record) {
   if (!limits_.enabled) return std::nullopt;
   if (!record.opened) {
-    std::optional<Verdict> verdict = scan(record);
+    std::optional<Verdict> verdict = smb_sweep(record);
+    if (!verdict) verdict = scan(record);
     return verdict ? verdict : flood(record);
   }
-  return brute_force(record);
+  std::optional<Verdict> verdict = is_smb(record) ? smb_flows(record) : brute_force(record);
+  return verdict ? verdict : beacon(record);
+}
+
+std::optional<Verdict> FastRules::smb_sweep(const FlowRecord& record) const {
+  constexpr double kSmbPorts = 2;
+  const HostWindow& source = record.windows.source;
+  if (!is_smb(record) || !(source.hosts >= limits_.smb_hosts) || source.ports > kSmbPorts ||
+      !(source.half_open_ratio >= limits_.scan_half_open)) {
+    return std::nullopt;
+  }
+  Verdict verdict = verdict_of(record, "smb_propagation", "smb_sweep");
+  verdict.score = rule_score(source.hosts, limits_.smb_hosts);
+  add_reason(verdict, "hosts", source.hosts, limits_.smb_hosts);
+  add_reason(verdict, "half_open", source.half_open_ratio, limits_.scan_half_open);
+  return verdict;
+}
+
+std::optional<Verdict> FastRules::smb_flows(const FlowRecord& record) {
+  if (!is_told_first(record)) return std::nullopt;
+  const std::uint32_t flows = count_attempt(record);
+  if (flows < limits_.smb_flows) return std::nullopt;
+  Verdict verdict = verdict_of(record, "smb_propagation", "smb_flows");
+  verdict.score = rule_score(flows, limits_.smb_flows);
+  if (is_proven(record)) verdict.evidence = Evidence::proven;
+  add_reason(verdict, "flows", flows, limits_.smb_flows);
+  return verdict;
+}
+
+std::optional<Verdict> FastRules::beacon(const FlowRecord& record) {
+  if (has(limits_.beacon_ports_ignored, record.destination_port())) return std::nullopt;
+  const std::optional<Rhythm> rhythm = beacons_.look(record, limits_.beacon);
+  if (!rhythm || any_contains(trusted_, flow::Address::of(record.destination()))) {
+    return std::nullopt;
+  }
+  Verdict verdict = verdict_of(record, "botnet_c2", "beacon");
+  verdict.suspect = Suspect::destination;
+  verdict.score = rule_score(rhythm->contacts, limits_.beacon.contacts);
+  if (is_proven(record)) verdict.evidence = Evidence::proven;
+  add_reason(verdict, "contacts", rhythm->contacts, limits_.beacon.contacts);
+  add_reason(verdict, "period_s", rhythm->period_s, limits_.beacon.period_max_s);
+  add_reason(verdict, "jitter", rhythm->jitter, limits_.beacon.jitter);
+  return verdict;
 }
 
 std::optional<Verdict> FastRules::scan(const FlowRecord& record) const {
@@ -62,6 +123,7 @@ std::optional<Verdict> FastRules::scan(const FlowRecord& record) const {
   const bool many_ports = source.ports >= limits_.scan_ports && source.ports > kFew * source.hosts;
   const bool many_hosts = source.hosts >= limits_.sweep_hosts && source.hosts > kFew * source.ports;
   if (!many_ports && !many_hosts) return std::nullopt;
+  if (source.flows > kAskedMax * std::max(source.ports, source.hosts)) return std::nullopt;
   Verdict verdict = verdict_of(record, "portscan", many_ports ? "port_scan" : "host_sweep");
   const double value = many_ports ? source.ports : source.hosts;
   const double limit = many_ports ? limits_.scan_ports : limits_.sweep_hosts;
@@ -91,17 +153,17 @@ std::optional<Verdict> FastRules::flood(const FlowRecord& record) const {
 }
 
 bool FastRules::is_attempt(const FlowRecord& record) const {
-  // Each conversation once: not its first seconds, and not its later parts.
-  if (record.part != 0 || record.reason == flow::CloseReason::early) return false;
+  if (!is_told_first(record)) return false;
   if (record.forward().payload_bytes + record.reverse().payload_bytes > limits_.brute_force_bytes) {
     return false;
   }
-  const auto& ports = limits_.brute_force_ports;
-  return std::find(ports.begin(), ports.end(), record.destination_port()) != ports.end() &&
-         is_proven(record);
+  return has(limits_.brute_force_ports, record.destination_port()) && is_proven(record);
 }
 
-std::uint32_t FastRules::count_attempt(const Pair& pair, std::uint64_t second) {
+std::uint32_t FastRules::count_attempt(const FlowRecord& record) {
+  const Pair pair = {flow::Address::of(record.source()), flow::Address::of(record.destination()),
+                     record.destination_port()};
+  const std::uint64_t second = record.first_ns() / flow::kNsPerSecond;
   auto at = pairs_.find(pair);
   if (at == pairs_.kNone) {
     if (pairs_.full()) pairs_.erase(pairs_.oldest());
@@ -122,9 +184,7 @@ std::uint32_t FastRules::count_attempt(const Pair& pair, std::uint64_t second) {
 
 std::optional<Verdict> FastRules::brute_force(const FlowRecord& record) {
   if (!is_attempt(record)) return std::nullopt;
-  const Pair pair = {flow::Address::of(record.source()), flow::Address::of(record.destination()),
-                     record.destination_port()};
-  const std::uint32_t attempts = count_attempt(pair, record.first_ns() / flow::kNsPerSecond);
+  const std::uint32_t attempts = count_attempt(record);
   if (attempts < limits_.brute_force_attempts) return std::nullopt;
   Verdict verdict = verdict_of(record, "bruteforce", "brute_force");
   verdict.score = rule_score(attempts, limits_.brute_force_attempts);

@@ -4,9 +4,10 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
+
+#include "ml_detector/forest_wide.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Walks that go on beside each other: each waits for memory at every level.
 constexpr std::size_t kBeside = 8;
 // Rows that go through some trees before the next trees.
@@ -26,7 +26,7 @@ Error bad_tree(std::size_t tree, const std::string& what) {
 }
 
 // Whole numbers in the order of the floats that they stand for (IEEE 754's own order of bits, with
-// that of negative ones turned round). -0 and 0 are equal. REQUIRES: not NaN.
+// that of negative ones turned round). -0 and 0 are equal. Of NaN: nothing that means anything.
 std::uint32_t ordered(float value) {
   const auto bits = std::bit_cast<std::int32_t>(value + 0.0F);
   const auto all_if_negative = static_cast<std::uint32_t>(bits >> 31);
@@ -36,8 +36,9 @@ std::uint32_t ordered(float value) {
 void double_row(const float* row, std::size_t features, std::uint32_t* doubled) {
   for (std::size_t i = 0; i < features; ++i) {
     const bool missing = std::isnan(row[i]);
-    doubled[i] = ordered(missing ? kInfinity : row[i]);
-    doubled[features + i] = ordered(missing ? -kInfinity : row[i]);
+    const std::uint32_t value = ordered(row[i]);
+    doubled[i] = missing ? kOrderedInfinity : value;
+    doubled[features + i] = missing ? kOrderedMinusInfinity : value;
   }
 }
 
@@ -181,41 +182,58 @@ void unrolled(const With& with) {
   (std::make_index_sequence<kTimes>{});
 }
 
+// The leaves that a doubled row ends in, of `kTrees` trees that lie in a row.
+template <std::size_t kDepth, std::size_t kTrees, class Add>
+void walk_trees(const std::uint32_t* doubled, const std::uint32_t* thresholds,
+                const std::uint8_t* slots, const float* leaves, const Add& add) {
+  constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
+  std::array<std::size_t, kTrees> at;
+  at.fill(1);
+  unrolled<kDepth>([&]<std::size_t>() {
+    unrolled<kTrees>([&]<std::size_t kI>() {
+      const std::size_t node = kI * kLeaves + at[kI];
+      at[kI] += at[kI] + static_cast<std::size_t>(doubled[slots[node]] < thresholds[node]);
+    });
+  });
+  unrolled<kTrees>([&]<std::size_t kI>() { add(kI, leaves[kI * kLeaves + at[kI] - kLeaves]); });
+}
+
 }  // namespace
+
+// `add(tree, leaf)` is called for one tree after the other.
+template <std::size_t kDepth, class Add>
+void Forest::walk_row(const std::uint32_t* doubled, const Add& add) const {
+  constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
+  const std::size_t count = output_of_tree_.size();
+  std::size_t tree = 0;
+  const auto walk = [&]<std::size_t kTrees>() {
+    const std::size_t begin = tree * kLeaves;
+    walk_trees<kDepth, kTrees>(doubled, thresholds_.data() + begin, slots_.data() + begin,
+                               leaves_.data() + begin,
+                               [&](std::size_t i, float leaf) { add(tree + i, leaf); });
+    tree += kTrees;
+  };
+  while (tree + kBeside <= count) walk.template operator()<kBeside>();
+  // The rest beside each other as well: one by one they would take as long as many.
+  if (count - tree >= 4) walk.template operator()<4>();
+  if (count - tree >= 2) walk.template operator()<2>();
+  if (count - tree >= 1) walk.template operator()<1>();
+}
 
 template <std::size_t kDepth>
 void Forest::walk_row(const float* row, float* margins) const {
-  constexpr std::size_t kLeaves = std::size_t{1} << kDepth;
-  std::array<std::uint32_t, 2 * kForestFeaturesMax> doubled;
+  std::array<std::uint32_t, kDoubledMax> doubled;
   double_row(row, features_, doubled.data());
+  if (outputs_ == 1) {
+    // In a register: through memory each tree would wait for the one before it.
+    float sum = base_margin_;
+    walk_row<kDepth>(doubled.data(), [&](std::size_t, float leaf) { sum += leaf; });
+    margins[0] = sum;
+    return;
+  }
   std::fill_n(margins, outputs_, base_margin_);
-  const std::size_t count = output_of_tree_.size();
-  std::size_t tree = 0;
-  for (; tree + kBeside <= count; tree += kBeside) {
-    const std::uint32_t* thresholds = thresholds_.data() + tree * kLeaves;
-    const Slot* slots = slots_.data() + tree * kLeaves;
-    const float* leaves = leaves_.data() + tree * kLeaves;
-    std::array<std::size_t, kBeside> at;
-    at.fill(1);
-    unrolled<kDepth>([&]<std::size_t>() {
-      unrolled<kBeside>([&]<std::size_t kI>() {
-        const std::size_t node = kI * kLeaves + at[kI];
-        at[kI] += at[kI] + static_cast<std::size_t>(doubled[slots[node]] < thresholds[node]);
-      });
-    });
-    unrolled<kBeside>([&]<std::size_t kI>() {
-      margins[output_of_tree_[tree + kI]] += leaves[kI * kLeaves + at[kI] - kLeaves];
-    });
-  }
-  for (; tree < count; ++tree) {
-    const std::uint32_t* thresholds = thresholds_.data() + tree * kLeaves;
-    const Slot* slots = slots_.data() + tree * kLeaves;
-    std::size_t at = 1;
-    for (std::size_t level = 0; level < kDepth; ++level) {
-      at += at + static_cast<std::size_t>(doubled[slots[at]] < thresholds[at]);
-    }
-    margins[output_of_tree_[tree]] += leaves_[tree * kLeaves + at - kLeaves];
-  }
+  walk_row<kDepth>(doubled.data(),
+                   [&](std::size_t tree, float leaf) { margins[output_of_tree_[tree]] += leaf; });
 }
 
 template <std::size_t kDepth>
@@ -287,12 +305,27 @@ void Forest::margins(const float* row, float* margins) const {
 }
 
 void Forest::margins(const float* rows, std::size_t count, float* margins) const {
+  std::size_t done = depth_ == kWideDepth && has_wide_trees() ? wide(rows, count, margins) : 0;
   with_depth(depth_, [&]<std::size_t kDepth>() {
-    for (std::size_t done = 0; done < count; done += kRowsAtOnce) {
+    for (; done < count; done += kRowsAtOnce) {
       walk_rows<kDepth>(rows + done * features_, std::min(kRowsAtOnce, count - done),
                         margins + done * outputs_);
     }
   });
+}
+
+// How many rows it judged.
+std::size_t Forest::wide(const float* rows, std::size_t count, float* margins) const {
+  const WideTrees trees = {
+      features_,          outputs_,      output_of_tree_.size(), base_margin_,
+      thresholds_.data(), slots_.data(), leaves_.data(),         output_of_tree_.data()};
+  std::size_t done = 0;
+  while (count - done >= kWideRowsMin) {
+    const std::size_t now = std::min(kWideRows, count - done);
+    walk_wide(trees, rows + done * features_, now, margins + done * outputs_);
+    done += now;
+  }
+  return done;
 }
 
 }  // namespace mlguard::ml_detector

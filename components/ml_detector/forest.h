@@ -74,12 +74,15 @@ class Forest {
   void fill(const Tree& tree, std::size_t tree_index);
   template <std::size_t kDepth>
   void walk_row(const float* row, float* margins) const;
+  template <std::size_t kDepth, class Add>
+  void walk_row(const std::uint32_t* doubled, const Add& add) const;
   // The trees from `begin` to `end` for a few rows beside each other.
   template <std::size_t kDepth>
   void walk_group(const std::uint32_t* doubled, std::size_t begin, std::size_t end,
                   float* sums) const;
   template <std::size_t kDepth>
   void walk_rows(const float* rows, std::size_t count, float* margins) const;
+  std::size_t wide(const float* rows, std::size_t count, float* margins) const;
 
   std::size_t features_ = 0;
   std::size_t outputs_ = 0;

@@ -39,11 +39,25 @@ Json reasons_of(const Verdict& verdict) {
   return reasons;
 }
 
+// Beacons call home to a server outside. (The firewall's agents beat at regular intervals, too.)
+std::vector<Network> trusted_by(const PolicySettings& settings) {
+  std::vector<Network> trusted = settings.home.empty() ? private_networks() : settings.home;
+  trusted.insert(trusted.end(), settings.own.begin(), settings.own.end());
+  trusted.insert(trusted.end(), settings.allowlist.begin(), settings.allowlist.end());
+  return trusted;
+}
+
 }  // namespace
 
 Judge::Judge(const FastRuleLimits& limits, PolicySettings settings, std::uint64_t seed, Now now)
     : rules_(seed), servers_(seed), policy_(std::move(settings), seed, now) {
   rules_.set_limits(limits);
+  rules_.set_trusted(trusted_by(policy_.settings()));
+}
+
+void Judge::set_settings(PolicySettings settings, Now now) {
+  policy_.set_settings(std::move(settings), now);
+  rules_.set_trusted(trusted_by(policy_.settings()));
 }
 
 void Judge::add_inputs(const flow::FlowRecord& record) {
@@ -164,6 +178,7 @@ std::string Judge::detail_of(const Report& report, const Row& row) const {
     }
     detail["features"] = std::move(features);
   }
+  if (verdict.suspect == Suspect::destination) detail["suspect"] = "destination";
   if (!report.block) detail["not_blocked"] = to_string(report.withheld);
   return detail.dump();
 }

@@ -50,9 +50,7 @@ class Judge {
   Judge(const FastRuleLimits& limits, PolicySettings settings, std::uint64_t seed, Now now);
 
   void set_limits(const FastRuleLimits& limits) { rules_.set_limits(limits); }
-  void set_settings(PolicySettings settings, Now now) {
-    policy_.set_settings(std::move(settings), now);
-  }
+  void set_settings(PolicySettings settings, Now now);
   // From the next flow on. nullptr: fast rules only. Shared: whoever loads models holds on to it.
   void set_model(std::shared_ptr<const LoadedModel> model) { model_ = std::move(model); }
   const LoadedModel* model() const { return model_.get(); }

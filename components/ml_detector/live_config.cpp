@@ -38,24 +38,24 @@ Error invalid_value(const std::string& path, const std::string& must) {
   return {ErrorCode::invalid_argument, "invalid_value", "'" + path + "' must be " + must};
 }
 
-Status take_ports(const Json& document, std::vector<std::uint16_t>& ports) {
+Status take_ports(const Json& document, const char* key, std::vector<std::uint16_t>& ports) {
   std::vector<std::string> texts;
   const auto rules = document.find("fast_rules");
-  if (rules == document.end() || rules->find("brute_force_ports") == rules->end()) return {};
-  take(document, "fast_rules", "brute_force_ports", texts);
+  if (rules == document.end() || rules->find(key) == rules->end()) return {};
+  take(document, "fast_rules", key, texts);
   ports.clear();
   for (const std::string& text : texts) {
     std::uint16_t port = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), port);
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || port == 0) {
-      return invalid_value("fast_rules.brute_force_ports", "port numbers in quotes, like \"22\"");
+      return invalid_value(std::string("fast_rules.") + key, "port numbers in quotes, like \"22\"");
     }
     ports.push_back(port);
   }
   return {};
 }
 
-void take_fast_rules(const Json& document, FastRuleLimits& limits) {
+Status take_fast_rules(const Json& document, FastRuleLimits& limits) {
   const char* const object = "fast_rules";
   take(document, object, "enabled", limits.enabled);
   take(document, object, "scan_ports", limits.scan_ports);
@@ -65,6 +65,19 @@ void take_fast_rules(const Json& document, FastRuleLimits& limits) {
   take(document, object, "flood_half_open", limits.flood_half_open);
   take(document, object, "brute_force_attempts", limits.brute_force_attempts);
   take(document, object, "brute_force_bytes", limits.brute_force_bytes);
+  take(document, object, "smb_hosts", limits.smb_hosts);
+  take(document, object, "smb_flows", limits.smb_flows);
+  take(document, object, "beacon_contacts", limits.beacon.contacts);
+  take(document, object, "beacon_period_min_s", limits.beacon.period_min_s);
+  take(document, object, "beacon_period_max_s", limits.beacon.period_max_s);
+  take(document, object, "beacon_jitter", limits.beacon.jitter);
+  take(document, object, "beacon_bytes", limits.beacon.bytes);
+  if (limits.beacon.period_min_s > limits.beacon.period_max_s) {
+    return invalid_value("fast_rules.beacon_period_min_s", "at most beacon_period_max_s");
+  }
+  Status ports = take_ports(document, "brute_force_ports", limits.brute_force_ports);
+  return ports.ok() ? take_ports(document, "beacon_ports_ignored", limits.beacon_ports_ignored)
+                    : ports;
 }
 
 void take_policy(const Json& document, PolicySettings& policy) {
@@ -72,6 +85,7 @@ void take_policy(const Json& document, PolicySettings& policy) {
   take(document, "thresholds", "block", policy.block);
   take(document, "thresholds", "block_by_model", policy.block_by_model);
   take(document, "rules", "enabled", policy.rules_enabled);
+  take(document, "rules", "block_c2_servers", policy.block_c2_servers);
   take(document, "rules", "ttl_s", policy.ttl_s);
   take(document, "rules", "ttl_max_s", policy.ttl_max_s);
   take(document, "rules", "forgeable_ttl_s", policy.forgeable_ttl_s);
@@ -105,9 +119,8 @@ base::Result<DetectorConfig> parse_detector_config(std::string_view document) {
   if (!config.model_sha256.empty() && !is_sha256(config.model_sha256)) {
     return invalid_value("model.sha256", "64 lower-case hexadecimal digits, or empty");
   }
-  take_fast_rules(json, config.fast_rules);
-  const Status ports = take_ports(json, config.fast_rules.brute_force_ports);
-  if (!ports.ok()) return ports.error();
+  const Status rules = take_fast_rules(json, config.fast_rules);
+  if (!rules.ok()) return rules.error();
   take_policy(json, config.policy);
   return config;
 }

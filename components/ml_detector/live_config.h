@@ -19,7 +19,7 @@ struct DetectorConfig {
   // installed one of this name. None of them there: no model.
   std::string model_sha256;
   std::string model_path;
-  std::string model_name = "flows-v2";
+  std::string model_name = "flows-v3";
   FastRuleLimits fast_rules;
   PolicySettings policy;
 };

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "ml_detector/report.h"
@@ -139,15 +140,24 @@ std::string provenance_table(const Corpus& train) {
 }
 
 std::string measured_text(const Evaluation& evaluation, const Model& model, const Corpus& train,
-                          const std::string& picture) {
+                          const std::string& picture, const std::string& served) {
   constexpr std::size_t kInputsShown = 15;
   std::string text = "\nModel `" + model.info().name + "`, sha256 `" + model.info().sha256 + "`, " +
                      std::to_string(model.forest().trees()) + " trees of depth " +
                      std::to_string(model.forest().depth()) + ".\n\n";
   text += "### On the captures of eval/\n\n" + summary_table(evaluation) + "\n";
-  text += class_table(evaluation.confusion) + "\n" + confusion_table(evaluation.confusion) + "\n";
+  const std::array<std::pair<Layers, const char*>, kLayers> both = {
+      {{Layers::detector, "The detector:"}, {Layers::model, "The model alone:"}}};
+  for (const auto& [layers, name] : both) {
+    const Confusion& confusion = evaluation.of(layers).confusion;
+    text += name + ("\n\n" + class_table(confusion)) + "\n" + confusion_table(confusion) + "\n";
+  }
   text += "![Precision over recall](" + picture + ")\n\n";
-  text += "### By capture\n\n" + capture_table(evaluation) + "\n";
+  text += "### Everyday captures, as served\n\n" + served;
+  text +=
+      "### By capture\n\nThe detector; \"by rules\" counts flows of all classes in the "
+      "capture.\n\n";
+  text += capture_table(evaluation, Layers::detector) + "\n";
   text +=
       "### What the trees ask for most\n\nBy the share of the training weight that passes.\n\n" +
       input_table_text(model, kInputsShown) + "\n";

@@ -21,9 +21,10 @@ std::string precision_recall_svg(const Evaluation& evaluation);
 std::string input_table_text(const Model& model, std::size_t most);
 // Where the captures come from: repository, commit, class, number.
 std::string provenance_table(const Corpus& train);
-// Everything that is measured, as Markdown. `picture`: where the card finds the SVG.
+// Everything that is measured, as Markdown. `picture`: where the card finds the SVG;
+// `served`: of served.h.
 std::string measured_text(const Evaluation& evaluation, const Model& model, const Corpus& train,
-                          const std::string& picture);
+                          const std::string& picture, const std::string& served);
 // Error: corrupt when the card lacks the two lines.
 base::Result<std::string> with_measured(const std::string& card, const std::string& measured);
 

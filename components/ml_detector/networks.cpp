@@ -70,6 +70,14 @@ bool any_contains(const std::vector<Network>& networks, const Address& address) 
                      [&](const Network& network) { return network.contains(address); });
 }
 
+std::vector<Network> private_networks() {
+  std::vector<Network> networks;
+  for (const char* text : {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"}) {
+    networks.push_back(*parse_network(text));
+  }
+  return networks;
+}
+
 bool is_special(const Address& address) {
   static const std::vector<Network> special = [] {
     std::vector<Network> networks;

@@ -29,6 +29,9 @@ Network neighbourhood_of(const flow::Address& address);
 
 bool any_contains(const std::vector<Network>& networks, const flow::Address& address);
 
+// RFC 1918 and RFC 4193: what a site has inside, unless it says otherwise.
+std::vector<Network> private_networks();
+
 // No host to block: the unspecified address, loopback, multicast, broadcast, link-local.
 bool is_special(const flow::Address& address);
 

@@ -33,6 +33,7 @@ double forgeable_rate(const PolicySettings& settings) {
 bool is_lasting(Withheld withheld) {
   switch (withheld) {
     case Withheld::disabled:
+    case Withheld::c2_servers_off:
     case Withheld::no_source:
     case Withheld::special_address:
     case Withheld::own_address:
@@ -51,6 +52,7 @@ const char* to_string(Withheld withheld) {
     case Withheld::low_score: return "low_score";
     case Withheld::few_flows: return "few_flows";
     case Withheld::disabled: return "disabled";
+    case Withheld::c2_servers_off: return "c2_servers_off";
     case Withheld::no_source: return "no_source";
     case Withheld::already_blocked: return "already_blocked";
     case Withheld::rule_removed: return "rule_removed";
@@ -94,11 +96,11 @@ void Policy::restore(const std::vector<Offender>& offenders) {
   }
 }
 
-Policy::Blocked& Policy::offender(const flow::Address& source) {
-  auto at = offenders_.find(source);
+Policy::Blocked& Policy::offender(const flow::Address& suspect) {
+  auto at = offenders_.find(suspect);
   if (at == offenders_.kNone) {
     if (offenders_.full()) offenders_.erase(offenders_.oldest());
-    at = offenders_.insert(source, {});
+    at = offenders_.insert(suspect, {});
   }
   offenders_.touch(at);
   return offenders_[at];
@@ -120,7 +122,11 @@ void Policy::rule_ends(const flow::Address& source, std::int64_t until_ms) {
 }
 
 Policy::Topic Policy::topic_of(const Verdict& verdict) {
-  return {verdict.has_source ? verdict.source : verdict.destination, hash_of(verdict.kind),
+  std::uint64_t kind = hash_of(verdict.kind);
+  if (verdict.suspect == Suspect::destination) {
+    kind = flow::hash_bytes(&verdict.destination, sizeof verdict.destination, kind);
+  }
+  return {verdict.has_source ? verdict.source : verdict.destination, kind,
           verdict.has_source ? std::uint64_t{1} : std::uint64_t{0}};
 }
 
@@ -188,23 +194,29 @@ Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
                        const KnownServers& servers, Now now) {
   if (verdict.score < block_from(verdict)) return Withheld::low_score;
   if (!settings_.rules_enabled) return Withheld::disabled;
+  const bool is_server = verdict.suspect == Suspect::destination;
+  if (is_server && !settings_.block_c2_servers) return Withheld::c2_servers_off;
   if (!verdict.has_source) return Withheld::no_source;
   if (verdict.by_model && strong_flows < settings_.model_flows_min) return Withheld::few_flows;
-  const auto known = offenders_.find(verdict.source);
+  const flow::Address& suspect = verdict.suspected();
+  const auto known = offenders_.find(suspect);
   if (known != offenders_.kNone && now.wall_ms < offenders_[known].until_ms) {
     return Withheld::already_blocked;
   }
   if (known != offenders_.kNone && now.wall_ms < offenders_[known].left_alone_until_ms) {
     return Withheld::rule_removed;
   }
-  if (is_special(verdict.source)) return Withheld::special_address;
-  if (any_contains(settings_.own, verdict.source)) return Withheld::own_address;
-  if (any_contains(settings_.allowlist, verdict.source)) return Withheld::allowlisted;
-  if (verdict.evidence == Evidence::forgeable || verdict.by_model) {
-    if (any_contains(settings_.home, verdict.source)) return Withheld::home;
+  if (is_special(suspect)) return Withheld::special_address;
+  if (any_contains(settings_.own, suspect)) return Withheld::own_address;
+  if (any_contains(settings_.allowlist, suspect) ||
+      (is_server && any_contains(settings_.allowlist, verdict.source))) {
+    return Withheld::allowlisted;
+  }
+  if (verdict.evidence == Evidence::forgeable || verdict.by_model || is_server) {
+    if (any_contains(settings_.home, suspect)) return Withheld::home;
   }
   if (verdict.evidence == Evidence::forgeable) {
-    if (servers.contains(verdict.source, verdict.at_ns / flow::kNsPerSecond)) {
+    if (servers.contains(suspect, verdict.at_ns / flow::kNsPerSecond)) {
       return Withheld::known_server;
     }
   }
@@ -214,7 +226,7 @@ Withheld Policy::judge(const Verdict& verdict, std::uint64_t strong_flows,
 Withheld Policy::take_rate(const Verdict& verdict, Now now) {
   TokenBucket& bucket = verdict.evidence == Evidence::proven ? proven_rules_ : forgeable_rules_;
   if (!bucket.has(now.monotonic_ms)) return Withheld::rate;
-  const flow::Address prefix = neighbourhood_of(verdict.source).address;
+  const flow::Address prefix = neighbourhood_of(verdict.suspected()).address;
   auto at = prefixes_.find(prefix);
   if (at == prefixes_.kNone) {
     if (prefixes_.full()) prefixes_.erase(prefixes_.oldest());
@@ -230,7 +242,7 @@ Withheld Policy::take_rate(const Verdict& verdict, Now now) {
 }
 
 Offender Policy::blocked(const Verdict& verdict, Now now) {
-  Blocked& known = offender(verdict.source);
+  Blocked& known = offender(verdict.suspected());
   std::uint64_t ttl_s = std::min(settings_.forgeable_ttl_s, settings_.ttl_s);
   if (verdict.evidence == Evidence::proven) {
     ttl_s = settings_.ttl_s;
@@ -242,7 +254,7 @@ Offender Policy::blocked(const Verdict& verdict, Now now) {
   }
   known.until_ms = now.wall_ms + static_cast<std::int64_t>(ttl_s) * kMsPerSecond;
   known.left_alone_until_ms = 0;
-  return {verdict.source, known.until_ms, known.offences, 0};
+  return {verdict.suspected(), known.until_ms, known.offences, 0};
 }
 
 std::vector<Report> Policy::due(Now now) {

@@ -18,6 +18,9 @@
 //   address of `home`.
 // - Nothing ever blocks an address of `allowlist`, of this host, of the control plane (`own`), or
 //   one that is no host (is_special).
+// - A beacon suspects the server that is called (Suspect::destination), not the host that calls. It
+//   is blocked only where block_c2_servers says so: an infected host could call a server that its
+//   site needs. Never one of `home`.
 // - An operator who takes such a rule away has decided: its source is left alone for
 //   respect_removal_s (0: not at all), and that offence does not count.
 // - New rules: per_minute_max in a minute (a token bucket), and per_prefix_max in an hour within
@@ -51,6 +54,7 @@ struct PolicySettings {
   double block = 0.9;            // by a fast rule
   double block_by_model = 0.97;  // by the model alone
   bool rules_enabled = true;
+  bool block_c2_servers = false;
   std::uint32_t ttl_s = 3'600;
   std::uint32_t ttl_max_s = 7 * 24 * 3'600;
   std::uint32_t forgeable_ttl_s = 600;
@@ -71,6 +75,7 @@ enum class Withheld {
   low_score,
   few_flows,
   disabled,
+  c2_servers_off,
   no_source,
   already_blocked,
   rule_removed,
@@ -82,7 +87,7 @@ enum class Withheld {
   rate,
   prefix_rate,
 };
-inline constexpr std::size_t kWithheld = 14;
+inline constexpr std::size_t kWithheld = 15;
 const char* to_string(Withheld withheld);  // "low_score", …
 
 struct Now {
@@ -136,7 +141,7 @@ class Policy {
   const PolicyCounters& counters() const { return counters_; }
 
  private:
-  // A source (or, without one, a destination) and a class.
+  // A source (or, without one, a destination) and a class; with the server, if that is suspected.
   struct Topic {
     flow::Address address;
     std::uint64_t kind = 0;  // a hash
@@ -166,7 +171,7 @@ class Policy {
   Withheld judge(const Verdict& verdict, std::uint64_t strong_flows, const KnownServers& servers,
                  Now now);
   Withheld take_rate(const Verdict& verdict, Now now);
-  Blocked& offender(const flow::Address& source);
+  Blocked& offender(const flow::Address& suspect);
   Offender blocked(const Verdict& verdict, Now now);
   static Report report_of(Open& open);
 

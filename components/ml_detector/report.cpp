@@ -63,38 +63,48 @@ std::string summary_row(const std::string& name, const Confusion& confusion) {
   return row_of(cells);
 }
 
+std::string attack_line(const std::string& name, const Confusion& confusion) {
+  return "Attack or not, " + name + ": precision " + figure(confusion.binary_precision()) +
+         ", recall " + figure(confusion.binary_recall()) + ", F1 " + figure(confusion.binary_f1()) +
+         ".\n";
+}
+
 std::string summary_table(const Evaluation& evaluation) {
-  const Confusion& confusion = evaluation.confusion;
+  const Confusion& model = evaluation.of(Layers::model).confusion;
+  const Confusion& detector = evaluation.of(Layers::detector).confusion;
   std::vector<std::string> head = {"F1", "macro", "benign FPR"};
   for (std::size_t c = 1; c < kTrafficClassCount; ++c) head.emplace_back(kTrafficClasses[c]);
   std::string text = head_of(head);
-  text += summary_row("**this model**", confusion);
-  text += summary_row("**the detector**: fast rules, then this model", evaluation.whole);
+  text += summary_row("**the detector**: fast rules, then this model", detector);
+  text += summary_row("this model alone", model);
   for (const Baseline& baseline : baselines()) {
     std::vector<std::string> cells = {baseline.name, figure(baseline.macro_f1),
                                       figure(baseline.benign_false_positive_rate)};
     for (std::size_t c = 1; c < kTrafficClassCount; ++c) cells.push_back(figure(baseline.f1[c]));
     text += row_of(cells);
   }
-  text += "\nAttack or not: precision " + figure(confusion.binary_precision()) + ", recall " +
-          figure(confusion.binary_recall()) + ", F1 " + figure(confusion.binary_f1()) +
-          ", average precision " + figure(average_precision(evaluation.curves[0])) + ".\n";
-  text += "Benign traffic: " + whole_figure(confusion.of_truth(0)) + " flows in " +
-          figure(evaluation.benign_hours) + " hours of capture.\n\n";
-  return text + alarm_table(evaluation);
+  text += "\n" + attack_line("the detector", detector) + attack_line("the model alone", model);
+  text +=
+      "Average precision of the model alone: " + figure(average_precision(evaluation.curves[0])) +
+      ".\n";
+  text += "Benign traffic: " + whole_figure(detector.of_truth(0)) + " flows in " +
+          figure(evaluation.benign_hours) +
+          " hours of capture.\n\nFalse alarms of the detector:\n\n";
+  text += alarm_table(evaluation.of(Layers::detector).false_alarms, evaluation.benign_hours);
+  text += "\nOf the model alone:\n\n";
+  return text + alarm_table(evaluation.of(Layers::model).false_alarms, evaluation.benign_hours);
 }
 
-std::string alarm_table(const Evaluation& evaluation) {
+std::string alarm_table(const AlarmCounts& alarms, double benign_hours) {
   std::string text = head_of(
       {"alarms from a score of", "benign flows", "per hour", "hosts accused wrongly", "per hour"});
   for (std::size_t i = 0; i < kAlarmScores.size(); ++i) {
-    const FalseAlarms& alarms = evaluation.false_alarms[i];
     char score[16];
     std::snprintf(score, sizeof score, "%.1f", static_cast<double>(kAlarmScores[i]));
-    text += row_of({score, whole_figure(static_cast<double>(alarms.flows)),
-                    figure(per_hour(alarms.flows, evaluation.benign_hours)),
-                    whole_figure(static_cast<double>(alarms.sources)),
-                    figure(per_hour(alarms.sources, evaluation.benign_hours))});
+    text += row_of({score, whole_figure(static_cast<double>(alarms[i].flows)),
+                    figure(per_hour(alarms[i].flows, benign_hours)),
+                    whole_figure(static_cast<double>(alarms[i].sources)),
+                    figure(per_hour(alarms[i].sources, benign_hours))});
   }
   return text;
 }
@@ -121,17 +131,19 @@ std::string confusion_table(const Confusion& confusion) {
   return text;
 }
 
-std::string capture_table(const Evaluation& evaluation) {
-  std::string text = head_of({"capture", "is", "flows", "recall", "judged benign", "ddos",
-                              "portscan", "bruteforce", "botnet_c2", "smb_propagation"});
+std::string capture_table(const Evaluation& evaluation, Layers layers) {
+  std::string text = head_of({"capture", "is", "flows", "by rules", "recall", "judged benign",
+                              "ddos", "portscan", "bruteforce", "botnet_c2", "smb_propagation"});
   for (const CaptureEvaluation& one : evaluation.captures) {
+    const Confusion& confusion = one.of(layers).confusion;
     for (std::size_t truth = 0; truth < kTrafficClassCount; ++truth) {
-      if (!(one.confusion.of_truth(truth) > 0)) continue;
+      if (!(confusion.of_truth(truth) > 0)) continue;
       std::vector<std::string> cells = {one.capture.name, std::string(kTrafficClasses[truth]),
-                                        whole_figure(one.confusion.of_truth(truth)),
-                                        figure(one.confusion.recall(truth))};
+                                        whole_figure(confusion.of_truth(truth)),
+                                        whole_figure(static_cast<double>(one.accused_by_rules)),
+                                        figure(confusion.recall(truth))};
       for (std::size_t verdict = 0; verdict < kTrafficClassCount; ++verdict) {
-        cells.push_back(whole_figure(one.confusion.count(truth, verdict)));
+        cells.push_back(whole_figure(confusion.count(truth, verdict)));
       }
       text += row_of(cells);
     }
@@ -142,7 +154,7 @@ std::string capture_table(const Evaluation& evaluation) {
 std::string metrics_json(const Evaluation& evaluation) {
   // NaN is null in JSON; digits beyond the report's would only make files differ.
   const auto rounded = [](double value) { return std::round(value * 1e4) / 1e4; };
-  const Confusion& confusion = evaluation.confusion;
+  const Confusion& confusion = evaluation.of(Layers::model).confusion;
   nlohmann::ordered_json json;
   json["flows"] = confusion.total();
   json["macro_f1"] = rounded(confusion.macro_f1());

@@ -21,15 +21,17 @@ const std::vector<Baseline>& baselines();
 
 // Macro-F1, false alarms, and each class beside the baselines.
 std::string summary_table(const Evaluation& evaluation);
+// "Attack or not: precision …"
+std::string attack_line(const std::string& name, const Confusion& confusion);
 // A line of that table.
 std::string summary_row(const std::string& name, const Confusion& confusion);
 // Of benign flows, by score and by hour.
-std::string alarm_table(const Evaluation& evaluation);
+std::string alarm_table(const AlarmCounts& alarms, double benign_hours);
 std::string class_table(const Confusion& confusion);
 std::string confusion_table(const Confusion& confusion);
-// One line a capture; benign captures with their false alarms.
-std::string capture_table(const Evaluation& evaluation);
-// The same figures as JSON, for the model file.
+// One line a capture and class.
+std::string capture_table(const Evaluation& evaluation, Layers layers);
+// The model's figures as JSON, for the model file.
 std::string metrics_json(const Evaluation& evaluation);
 
 // "0.974", "–" for NaN.

@@ -31,6 +31,7 @@ std::string reason_text(const Verdict& verdict) {
     text += std::string(i == 0 ? ": " : ", ") + reason.what + " " + number_text(reason.value) +
             " (limit " + number_text(reason.limit) + ")";
   }
+  if (verdict.suspect == Suspect::destination) text += ", from " + text_of(verdict.source);
   if (verdict.evidence == Evidence::forgeable) text += "; may be forged, so for a short time";
   return text;
 }
@@ -59,7 +60,7 @@ base::Detection detection_of(const ToldReport& told, const std::string& detector
   detection.destination_port = verdict.destination_port;
   detection.score = verdict.score;
   detection.detail = told.detail;
-  if (told.report.block) detection.rule_id = rule_id_of(detector, verdict.source);
+  if (told.report.block) detection.rule_id = rule_id_of(detector, verdict.suspected());
   detection.detected_at_ms = now_ms;
   return detection;
 }
@@ -67,8 +68,8 @@ base::Detection detection_of(const ToldReport& told, const std::string& detector
 base::Rule rule_of(const ToldReport& told, const std::string& detector) {
   const Verdict& verdict = told.report.verdict;
   base::Rule rule;
-  rule.id = rule_id_of(detector, verdict.source);
-  rule.cidr = text_of(verdict.source) + (is_ipv4(verdict.source) ? "/32" : "/128");
+  rule.id = rule_id_of(detector, verdict.suspected());
+  rule.cidr = text_of(verdict.suspected()) + (is_ipv4(verdict.suspected()) ? "/32" : "/128");
   rule.reason = reason_text(verdict);
   rule.score = verdict.score;
   rule.expires_at_ms = told.report.block->blocked_until_ms;

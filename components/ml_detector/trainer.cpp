@@ -281,4 +281,15 @@ base::Result<TrainResult> train(const Examples& examples, const TrainOptions& op
   return result;
 }
 
+base::Result<std::string> train_plainly(const Examples& examples, const TrainOptions& options,
+                                        std::size_t rounds, const Say& say) {
+  const auto inputs = find_inputs(options.inputs);
+  if (!inputs.ok()) return inputs.error();
+  const std::vector<float> weights = weights_of(examples, options.class_balance);
+  const auto xgboost = train_on_all(examples, options, *inputs, weights, rounds, say);
+  if (!xgboost.ok()) return xgboost.error();
+  const std::vector<float> thresholds(kTrafficClassCount, 0.5F);
+  return model_of(options, *inputs, thresholds, "{}", *xgboost);
+}
+
 }  // namespace mlguard::ml_detector

@@ -28,7 +28,7 @@ inline constexpr double kFlowsPerCaptureMax = 200;
 inline constexpr std::size_t kRowsPerCaptureMax = 1'500;
 
 struct TrainOptions {
-  std::string name = "flows-v2";
+  std::string name = "flows-v3";
   std::uint32_t seed = 1;
   std::size_t folds = 5;
   std::size_t repeats = 3;  // times that captures are dealt into folds anew: less is left to chance
@@ -37,7 +37,7 @@ struct TrainOptions {
   std::size_t patience = 15;    // rounds without a better loss on what is held back
   double class_balance = 0.25;  // 0: classes weigh as they come, 1: all alike
   // A false alarm among benign flows is this much worse than an attack flow that is missed.
-  double benign_cost = 3;
+  double benign_cost = 8;
   BoostOptions boost;
   std::vector<std::string> inputs;  // names, see inputs.h; empty: all
 };
@@ -71,5 +71,8 @@ std::vector<float> choose_thresholds(const Examples& examples,
 // `training`: JSON of where the examples come from, for the model file.
 base::Result<TrainResult> train(const Examples& examples, const TrainOptions& options,
                                 const std::string& training, const Say& say);
+// The model file of so many rounds on all of these examples, with thresholds of 0.5.
+base::Result<std::string> train_plainly(const Examples& examples, const TrainOptions& options,
+                                        std::size_t rounds, const Say& say);
 
 }  // namespace mlguard::ml_detector

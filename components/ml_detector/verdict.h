@@ -27,6 +27,12 @@ enum class Evidence {
   proven,
 };
 
+// Whom a rule would block.
+enum class Suspect {
+  source,
+  destination,  // the server that commands the source: blocking it cuts the source off
+};
+
 struct Verdict {
   // Of the class, as detections call it: "portscan", "bruteforce", "ddos", or one of the model's.
   std::string kind;
@@ -37,12 +43,17 @@ struct Verdict {
   flow::Address source;
   flow::Address destination;
   std::uint16_t destination_port = 0;
+  Suspect suspect = Suspect::source;
   double score = 0;         // 0 … 1; for a rule 0.7 at its limit, 0.9 at three times that
   double model_score = -1;  // of the same flow, when a model looked: Judgement::score
   Evidence evidence = Evidence::forgeable;
   std::uint64_t at_ns = 0;  // event time
   std::array<Reason, kReasonsMax> reasons{};
   std::size_t reason_count = 0;
+
+  const flow::Address& suspected() const {
+    return suspect == Suspect::source ? source : destination;
+  }
 };
 
 // TCP, and the responder sent data after the initiator's handshake. Data comes only once the

@@ -8,9 +8,12 @@
 #include <cassert>
 #include <cstring>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "base/ids.h"
 #include "flow_batch.pb.h"
+#include "pipeline/plain_batch.h"
 
 namespace mlguard::pipeline {
 namespace {
@@ -161,28 +164,35 @@ bool is_printable(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
-base::Status read_head(const proto::Batch& in, FlowBatch& out) {
-  if (in.format() != kBatchFormat) {
+base::Status check_head(std::uint32_t format, const FlowBatch& batch, std::size_t flows) {
+  if (format != kBatchFormat) {
     return base::Error{base::ErrorCode::unsupported, "batch_format",
-                       "a batch's format is " + std::to_string(in.format()) +
-                           ", this build reads " + std::to_string(kBatchFormat)};
+                       "a batch's format is " + std::to_string(format) + ", this build reads " +
+                           std::to_string(kBatchFormat)};
   }
-  if (!base::check_component_name(in.sniffer()).ok()) {
+  if (!base::check_component_name(batch.sniffer).ok()) {
     return invalid_batch("sniffer is no component's name");
   }
-  const std::string& id = in.instance_id();
+  const std::string& id = batch.instance_id;
   if (id.empty() || id.size() > kInstanceIdCharsMax || !is_printable(id)) {
     return invalid_batch("instance_id is not 1 to 64 printable characters");
   }
-  if (static_cast<std::size_t>(in.flows_size()) > kFlowsPerBatchMax) {
+  if (flows > kFlowsPerBatchMax) {
     return base::Error{base::ErrorCode::too_large, "batch_too_large",
-                       "a batch's flows are " + std::to_string(in.flows_size()) + ", at most " +
+                       "a batch's flows are " + std::to_string(flows) + ", at most " +
                            std::to_string(kFlowsPerBatchMax) + " are allowed"};
   }
-  out.sniffer = in.sniffer();
-  out.instance_id = id;
-  out.sequence = in.sequence();
   return {};
+}
+
+base::Result<FlowBatch> check_plain(PlainBatch read) {
+  base::Status checked = check_head(read.format, read.batch, read.batch.flows.size());
+  if (!checked.ok()) return checked.error();
+  for (const FlowRecord& record : read.batch.flows) {
+    checked = check_flow(record);
+    if (!checked.ok()) return checked.error();
+  }
+  return std::move(read.batch);
 }
 
 }  // namespace
@@ -207,6 +217,8 @@ base::Result<FlowBatch> decode_batch(std::string_view bytes) {
                        "a batch's bytes are " + std::to_string(bytes.size()) + ", at most " +
                            std::to_string(kBatchBytesMax) + " are allowed"};
   }
+  std::optional<PlainBatch> plain = read_plain_batch(bytes);
+  if (plain) return check_plain(std::move(*plain));
   // One piece of memory for all messages of the batch, instead of one for each.
   google::protobuf::Arena arena;
   proto::Batch& in = *google::protobuf::Arena::CreateMessage<proto::Batch>(&arena);
@@ -214,7 +226,11 @@ base::Result<FlowBatch> decode_batch(std::string_view bytes) {
     return invalid_batch("bytes are not the protobuf message Batch");
   }
   FlowBatch batch;
-  const base::Status head = read_head(in, batch);
+  batch.sniffer = in.sniffer();
+  batch.instance_id = in.instance_id();
+  batch.sequence = in.sequence();
+  const base::Status head =
+      check_head(in.format(), batch, static_cast<std::size_t>(in.flows_size()));
   if (!head.ok()) return head.error();
   batch.flows.resize(static_cast<std::size_t>(in.flows_size()));
   for (std::size_t i = 0; i < batch.flows.size(); ++i) {

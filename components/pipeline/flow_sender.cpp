@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <zmq.hpp>
@@ -25,22 +27,56 @@ constexpr milliseconds kBatchWaitMax{60'000};
 constexpr int kPeerBeatMs = 5'000;
 constexpr int kPeerSilentMs = 15'000;
 
-base::Result<zmq::socket_t> connect(zmq::context_t& context, const std::string& endpoint) {
+// A socket, and what its monitor tells of connections that come and go.
+struct Link {
+  zmq::socket_t socket;
+  zmq::socket_t events;
+};
+
+base::Result<Link> connect(zmq::context_t& context, const std::string& endpoint) {
   const base::Status checked = check_pipe_endpoint(endpoint);
   if (!checked.ok()) return checked.error();
+  static std::atomic<std::uint64_t> made = 0;
+  const std::string monitor = "inproc://link-" + std::to_string(++made);
   try {
-    zmq::socket_t socket(context, zmq::socket_type::push);
-    socket.set(zmq::sockopt::sndhwm, kQueuedBatches);
-    socket.set(zmq::sockopt::linger, kLingerMs);
-    socket.set(zmq::sockopt::ipv6, true);
+    Link link{zmq::socket_t(context, zmq::socket_type::push),
+              zmq::socket_t(context, zmq::socket_type::pair)};
+    if (zmq_socket_monitor(link.socket.handle(), monitor.c_str(),
+                           ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
+      throw zmq::error_t();
+    }
+    link.events.set(zmq::sockopt::linger, 0);
+    link.events.connect(monitor);
+    link.socket.set(zmq::sockopt::sndhwm, kQueuedBatches);
+    link.socket.set(zmq::sockopt::linger, kLingerMs);
+    link.socket.set(zmq::sockopt::ipv6, true);
     // A detector's host that vanishes without a word is noticed, and connected to again.
-    socket.set(zmq::sockopt::heartbeat_ivl, kPeerBeatMs);
-    socket.set(zmq::sockopt::heartbeat_timeout, kPeerSilentMs);
-    socket.connect(endpoint);
-    return socket;
+    link.socket.set(zmq::sockopt::heartbeat_ivl, kPeerBeatMs);
+    link.socket.set(zmq::sockopt::heartbeat_timeout, kPeerSilentMs);
+    link.socket.connect(endpoint);
+    return link;
   } catch (const zmq::error_t& error) {
     return pipe_error(endpoint, error.what());
   }
+}
+
+// What came since it was last asked; nothing when nothing did.
+std::optional<bool> connection_of(Link& link) {
+  std::optional<bool> connected;
+  try {
+    zmq::message_t event;
+    // Two frames: number and value, then the address (zmq_socket_monitor(3)).
+    while (link.events.recv(event, zmq::recv_flags::dontwait)) {
+      std::uint16_t number = 0;
+      if (event.size() >= sizeof number) std::memcpy(&number, event.data(), sizeof number);
+      zmq::message_t address;
+      if (!link.events.recv(address, zmq::recv_flags::dontwait)) break;
+      connected = number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    }
+  } catch (const zmq::error_t&) {
+    // Interrupted: the next look reads on.
+  }
+  return connected;
 }
 
 base::Status check_batching(std::size_t batch_flows, milliseconds batch_wait) {
@@ -56,11 +92,11 @@ base::Status check_batching(std::size_t batch_flows, milliseconds batch_wait) {
 class FlowSenderImpl final : public FlowSender {
  public:
   FlowSenderImpl(const FlowSenderOptions& options, const base::Clock& clock,
-                 std::unique_ptr<zmq::context_t> context, zmq::socket_t socket)
+                 std::unique_ptr<zmq::context_t> context, Link link)
       : sniffer_(options.sniffer),
         clock_(clock),
         context_(std::move(context)),
-        socket_(std::move(socket)),
+        link_(std::move(link)),
         keys_(std::make_shared<const Keyring>()),
         batch_flows_(options.batch_flows),
         batch_wait_(options.batch_wait),
@@ -105,10 +141,10 @@ class FlowSenderImpl final : public FlowSender {
 
   base::Status set_endpoint(const std::string& endpoint) override {
     // Made here, so that a mistake is told to whoever made it; used by the sender's thread alone.
-    auto socket = connect(*context_, endpoint);
-    if (!socket.ok()) return socket.error();
+    auto link = connect(*context_, endpoint);
+    if (!link.ok()) return link.error();
     const std::lock_guard lock(mutex_);
-    next_socket_ = std::move(*socket);
+    next_link_ = std::move(*link);
     wake_.notify_all();
     return {};
   }
@@ -151,7 +187,7 @@ class FlowSenderImpl final : public FlowSender {
   }
 
   milliseconds pause() const {
-    if (queue_.empty()) return kLookAgain * 20;
+    if (queue_.empty()) return kLookAgain * (counters_.connected ? 20 : 4);
     const auto left =
         std::chrono::duration_cast<milliseconds>(oldest_at_ + batch_wait_ - SteadyClock::now());
     return std::clamp(left, milliseconds(1), kLookAgain);
@@ -160,10 +196,12 @@ class FlowSenderImpl final : public FlowSender {
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      if (next_socket_) {
-        socket_ = std::move(next_socket_);  // The old one closes, and lingers.
-        next_socket_ = zmq::socket_t();
+      if (next_link_) {
+        link_ = std::move(*next_link_);  // The old one closes, and lingers.
+        next_link_.reset();
+        counters_.connected = false;
       }
+      counters_.connected = connection_of(link_).value_or(counters_.connected);
       if (is_due()) {
         send_batch(lock);
       } else if (stopping_) {
@@ -174,7 +212,8 @@ class FlowSenderImpl final : public FlowSender {
     }
     counters_.flows_shed += queue_.size();
     queue_.clear();
-    socket_.close();
+    link_.socket.close();
+    link_.events.close();
   }
 
   // REQUIRES: is_due(). Unlocks while it works.
@@ -209,10 +248,10 @@ class FlowSenderImpl final : public FlowSender {
 
   bool push(const std::string& frame) {
     try {
-      if (socket_.send(zmq::buffer(frame), zmq::send_flags::dontwait)) return true;
-      zmq::pollitem_t item{socket_.handle(), 0, ZMQ_POLLOUT, 0};
+      if (link_.socket.send(zmq::buffer(frame), zmq::send_flags::dontwait)) return true;
+      zmq::pollitem_t item{link_.socket.handle(), 0, ZMQ_POLLOUT, 0};
       if (zmq::poll(&item, 1, milliseconds(kSendWaitMs)) == 0) return false;
-      return socket_.send(zmq::buffer(frame), zmq::send_flags::dontwait).has_value();
+      return link_.socket.send(zmq::buffer(frame), zmq::send_flags::dontwait).has_value();
     } catch (const zmq::error_t& error) {
       base::log_warn("could not hand a batch of flows over", {{"problem", error.what()}});
       return false;
@@ -223,11 +262,11 @@ class FlowSenderImpl final : public FlowSender {
   const base::Clock& clock_;
   BatchSealer sealer_;  // The thread's alone; only its instance_id never changes.
   std::unique_ptr<zmq::context_t> context_;
-  zmq::socket_t socket_;  // The thread's alone.
+  Link link_;  // The thread's alone.
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   // Guarded by mutex_, all of them.
-  zmq::socket_t next_socket_;
+  std::optional<Link> next_link_;
   std::shared_ptr<const Keyring> keys_;  // Shared with the thread while it seals.
   std::deque<flow::FlowRecord> queue_;
   SteadyClock::time_point oldest_at_;
@@ -249,10 +288,10 @@ base::Result<std::unique_ptr<FlowSender>> FlowSender::start(const FlowSenderOpti
   const base::Status batching = check_batching(options.batch_flows, options.batch_wait);
   if (!batching.ok()) return batching.error();
   auto context = std::make_unique<zmq::context_t>(1);
-  auto socket = connect(*context, options.endpoint);
-  if (!socket.ok()) return socket.error();
+  auto link = connect(*context, options.endpoint);
+  if (!link.ok()) return link.error();
   return std::unique_ptr<FlowSender>(
-      std::make_unique<FlowSenderImpl>(options, clock, std::move(context), std::move(*socket)));
+      std::make_unique<FlowSenderImpl>(options, clock, std::move(context), std::move(*link)));
 }
 
 }  // namespace mlguard::pipeline

@@ -49,7 +49,8 @@ struct FlowSenderCounters {
   std::uint64_t batches_sent = 0;
   std::uint64_t batches_shed = 0;
   std::uint64_t bytes_sent = 0;
-  bool has_key = false;  // one is active now; without it nothing is sent
+  bool has_key = false;    // one is active now; without it nothing is sent
+  bool connected = false;  // to a detector, as seen within the last second
 };
 
 class FlowSender {

@@ -1,6 +1,7 @@
 #include "rag/answerer.h"
 
 #include "rag/answers.h"
+#include "rag/intent_model.h"
 
 namespace mlguard::rag {
 namespace {
@@ -43,7 +44,9 @@ Status answer_as(const Asked& asked, Draft& draft) {
 
 class IndexAnswerer final : public Answerer {
  public:
-  explicit IndexAnswerer(const Index& index) : index_(index) {}
+  explicit IndexAnswerer(const Index& index) : index_(index) {
+    IntentModel::shipped();  // Fitted now, so that no question waits for it.
+  }
 
   base::Result<wire::Answer> answer(const wire::Question& question,
                                     const AnswerOptions& options) const override {

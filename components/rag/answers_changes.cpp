@@ -32,6 +32,11 @@ constexpr Group kGroups[] = {{"Configuration versions", Table::config_version, "
                              {"Models", Table::audit, "models."},
                              {"Refused requests", Table::audit, "refused"}};
 
+std::string expiry_text(const Draft& draft, const Record& rule) {
+  if (rule.ends_at_ms == 0 || rule.ends_at_ms > draft.now_ms()) return {};
+  return ", ended " + draft.when(rule.ends_at_ms);
+}
+
 std::string event_text(const Draft& draft, const Record& one) {
   switch (one.table) {
     case Table::config_version: {
@@ -43,7 +48,7 @@ std::string event_text(const Draft& draft, const Record& one) {
     }
     case Table::rule:
       return short_network(one.address) + " " + verdict_of(one) + " by " + one_line(one.actor) +
-             " (rule " + one.key + "), " + draft.when(one.at_ms);
+             " (rule " + one.key + "), " + draft.when(one.at_ms) + expiry_text(draft, one);
     case Table::detection: {
       std::string text = attack_name(one.kind) + " from " + one.address;
       if (!one.destination.empty()) text += " against " + one.destination;

@@ -23,7 +23,18 @@ struct Selection {
 bool is_victim(const Slots& slots) {
   const Words& words = slots.words;
   if (slots.address.empty()) return false;
-  const std::size_t place = words.find(slots.address);
+  std::size_t place = words.find(slots.address);
+  // "on the server 10.0.0.5": what it is may stand between.
+  constexpr std::size_t kWordsBetweenMax = 3;
+  std::size_t between = 0;
+  const auto says_what = [](const std::string& word) {
+    return Words({word}).any({"the", "our", "my", "server", "host", "machine", "pc", "computer",
+                              "printer", "address", "ip", "box", "client", "node", "system"});
+  };
+  while (place > 0 && between < kWordsBetweenMax && says_what(words.at(place - 1))) {
+    --place;
+    ++between;
+  }
   const std::string before = place == 0 || place >= words.size() ? "" : words.at(place - 1);
   const Words link({before});
   return link.any({"on", "against", "to", "at", "attacked", "attacking", "targeting", "hit",
@@ -159,8 +170,12 @@ Status say_counted(const Asked& asked, Draft& draft, const Selection& selection)
 }
 
 Status say_top(const Asked& asked, Draft& draft, const Selection& selection) {
-  const bool victims = asked.slots.words.any({"attacked", "target", "targets", "targeted", "victim",
-                                              "victims", "destination", "destinations"});
+  const bool victims =
+      asked.slots.words.any({"attacked", "target", "targets", "targeted", "victim", "victims",
+                             "destination", "destinations"}) ||
+      asked.slots.words.any_phrase({"of our machines", "of our servers", "of our hosts",
+                                    "of our computers", "our machine", "our server", "gets hit",
+                                    "is hit", "being hit", "get hit"});
   const Column column = victims ? Column::destination : Column::address;
   const auto counts = asked.index.count_by(column, selection.filter, kTopSaid);
   if (!counts.ok()) return counts.error();

@@ -33,7 +33,10 @@ RuleSelection rule_selection_of(const Asked& asked) {
   filter.limit = kFindMax;
   filter.address = slots.address;
   if (slots.address.empty()) filter.key = slots.rule_id;
-  filter.actor = !slots.actor.empty() ? slots.actor : slots.component();
+  // Of the components, only detectors make rules; "the firewall's rules" are all of them.
+  const bool by_detector = slots.component().starts_with("ml-detector");
+  if (by_detector) filter.actor = slots.component();
+  if (!slots.actor.empty()) filter.actor = slots.actor;
   selection.for_good =
       words.any({"permanent", "permanently", "forever", "endless"}) ||
       words.any_phrase({"never expire", "never end", "never expires", "never ends", "without end",

@@ -50,6 +50,9 @@ std::string as_typed(const std::string& question, const std::string& lower_word)
 }
 
 std::string typed_value(const Asked& asked, const Wish& wish, const Record& value) {
+  // "Switch it to dry_run": what is switched on is its name.
+  const std::string leaf = value.path.substr(value.path.rfind('.') + 1);
+  if (wish.value == leaf && (value.value == "true" || value.value == "false")) return "true";
   std::string typed = as_typed(asked.question.text, wish.value);
   // "to 2 hours" of a value in seconds.
   const Words& words = asked.slots.words;
@@ -362,7 +365,18 @@ std::string command_for(const Words& words) {
 }  // namespace
 
 Status answer_wish(const Asked& asked, Draft& draft) {
-  const auto wish = read_wish(asked.slots);
+  auto wish = read_wish(asked.slots);
+  if (asked.intent == Intent::propose && !wish) {
+    wish = guess_wish(asked.slots);
+    if (!wish) {
+      draft.say(
+          "I take this for a wish, and cannot tell what is to be changed. Say it like: set the "
+          "block threshold to VALUE; block ADDRESS for an hour; unblock ADDRESS; roll back the "
+          "firewall's config.",
+          {});
+      return {};
+    }
+  }
   if (!wish || wish->kind == WishKind::refused) {
     refuse(draft,
            "I do not do that, and do not propose it. What I may propose: set one value of a "

@@ -15,19 +15,26 @@ constexpr double kMissedWeight = 0.5;
 constexpr std::size_t kValuesMax = 2'000;
 
 // What people call the words of paths.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 34> kPathWords = {{
-    {"limit", "threshold"},    {"limits", "threshold"},    {"thresh", "threshold"},
-    {"cutoff", "threshold"},   {"blocking", "block"},      {"detection", "detect"},
-    {"detecting", "detect"},   {"beat", "heartbeat"},      {"beats", "heartbeat"},
-    {"iface", "interface"},    {"ifaces", "interface"},    {"nic", "interface"},
-    {"card", "interface"},     {"on", "enabled"},          {"off", "enabled"},
-    {"enable", "enabled"},     {"disable", "enabled"},     {"disabled", "enabled"},
-    {"turned", "enabled"},     {"whitelist", "allowlist"}, {"lifetime", "ttl"},
-    {"expiry", "ttl"},         {"duration", "ttl"},        {"sampling", "sample"},
-    {"sampled", "sample"},     {"url", "endpoint"},        {"maximum", "max"},
-    {"minimum", "min"},        {"dry-run", "dry"},         {"dryrun", "dry"},
-    {"report", "reports"},     {"rule", "rules"},          {"rotation", "period"},
-    {"retained", "retention"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kPathWords = {{
+    {"limit", "threshold"},  {"limits", "threshold"},
+    {"thresh", "threshold"}, {"cutoff", "threshold"},
+    {"blocking", "block"},   {"detection", "detect"},
+    {"detecting", "detect"}, {"beat", "heartbeat"},
+    {"beats", "heartbeat"},  {"iface", "interface"},
+    {"ifaces", "interface"}, {"nic", "interface"},
+    {"card", "interface"},   {"on", "enabled"},
+    {"off", "enabled"},      {"enable", "enabled"},
+    {"disable", "enabled"},  {"disabled", "enabled"},
+    {"turned", "enabled"},   {"whitelist", "allowlist"},
+    {"lifetime", "ttl"},     {"expiry", "ttl"},
+    {"duration", "ttl"},     {"sampling", "sample"},
+    {"sampled", "sample"},   {"url", "endpoint"},
+    {"maximum", "max"},      {"minimum", "min"},
+    {"dry-run", "dry"},      {"dryrun", "dry"},
+    {"report", "reports"},   {"rule", "rules"},
+    {"rotation", "period"},  {"retained", "retention"},
+    {"keep", "retention"},   {"ban", "block"},
+    {"bantime", "ttl"},      {"sensitivity", "threshold"},
 }};
 
 // Units and little words of a path that nobody says.
@@ -83,6 +90,11 @@ std::set<std::string> said_stems(const Words& words) {
   // "How long do rules last" asks for their ttl.
   if (words.has("long") && words.any({"rule", "rules", "block", "blocks", "blocked"})) {
     said.insert(stem("ttl"));
+  }
+  // "From what score on do you block" asks for the threshold.
+  if (words.any({"score", "scores"}) && words.any({"block", "blocks", "blocked", "blocking"})) {
+    said.insert(stem("thresholds"));
+    said.insert(stem("block"));
   }
   return said;
 }

@@ -72,10 +72,11 @@ std::string explanation_of(const Record& detection) {
 }
 
 std::string not_blocked_because(const Record& detection) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords = {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kWords = {
       {{"low_score", "the score is below what blocks"},
        {"few_flows", "the model alone says so, of too few flows"},
        {"disabled", "making rules is turned off"},
+       {"c2_servers_off", "servers of beacons are only reported, not blocked"},
        {"no_source", "it came from many addresses at once"},
        {"already_blocked", "it was blocked already"},
        {"special_address", "it is no host's address"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "rag/intent_model.h"
 #include "rag/wish.h"
 
 namespace mlguard::rag {
@@ -13,7 +14,7 @@ using Found = std::optional<Intent>;
 bool asks_count(const Words& words) {
   return words.any_phrase({"how many", "number of", "count of", "total of", "how often did",
                            "how often was", "how often were", "how often has"}) ||
-         words.starts_with({"count"});
+         words.any({"count", "total"});
 }
 bool says_block(const Words& words) {
   return words.any({"block", "blocks", "blocked", "blocking", "ban", "banned", "bans", "drop",
@@ -55,7 +56,7 @@ bool says_why(const Words& words) {
 bool says_who(const Words& words) { return words.any({"who", "whom", "whose", "by whom"}); }
 bool says_when(const Words& words) { return words.has("when") || words.phrase("since when"); }
 bool says_config(const Words& words) {
-  return words.any({"config", "configs", "setting", "settings", "configured"});
+  return words.any({"config", "configs", "conf", "cfg", "setting", "settings", "configured"});
 }
 
 Found about_address(const Slots& slots) {
@@ -343,17 +344,53 @@ Found about_components(const Slots& slots) {
   return all && asks && !other ? Found{Intent::components_list} : Found{};
 }
 
+constexpr std::array<const char*, kIntents> kIntentNames = {
+    "status_overall", "unhealthy",      "component_health", "components_list",  "config_value",
+    "config_author",  "config_history", "config_diff",      "why_blocked",      "is_blocked",
+    "block_end",      "who_blocked",    "timeline",         "rules_list",       "rules_count",
+    "changes_since",  "top_sources",    "detections_list",  "detections_count", "latest_attack",
+    "model_info",     "audit_refused",  "actor_actions",    "cluster_changes",  "help",
+    "propose",        "act_refused",    "passages"};
+
+// How much more a rule's word counts than the examples' (in logarithms of probability), and what
+// the rules' silence counts. docs/rag.md has the measurement.
+constexpr double kRuleSays = 2;
+constexpr double kRulesAreSilent = 1;
+// Of so few words, that a rule knows one of them says most.
+constexpr double kRuleSaysOfFewWords = 4;
+constexpr std::size_t kFewWordsMax = 3;
+
+// What the answer of the intent cannot do without.
+bool has_its_subject(Intent intent, const Slots& slots) {
+  const bool target = !slots.address.empty() || !slots.rule_id.empty();
+  switch (intent) {
+    case Intent::why_blocked:
+    case Intent::is_blocked:
+    case Intent::block_end:
+    case Intent::who_blocked: return target;
+    case Intent::component_health: return !slots.components.empty();
+    case Intent::actor_actions: return !slots.actor.empty();
+    case Intent::config_value:
+    case Intent::config_author:
+    case Intent::config_history:
+    case Intent::config_diff: return !slots.path.values.empty() || !slots.components.empty();
+    case Intent::timeline: return target || !slots.components.empty();
+    // A question is no order.
+    case Intent::act_refused:
+      return !slots.words.starts_with(
+          {"who", "what", "when", "why", "if", "which", "how", "where"});
+    default: return true;
+  }
+}
+
 }  // namespace
 
-const char* to_string(Intent intent) {
-  constexpr std::array<const char*, 28> kNames = {
-      "status_overall", "unhealthy",      "component_health", "components_list",  "config_value",
-      "config_author",  "config_history", "config_diff",      "why_blocked",      "is_blocked",
-      "block_end",      "who_blocked",    "timeline",         "rules_list",       "rules_count",
-      "changes_since",  "top_sources",    "detections_list",  "detections_count", "latest_attack",
-      "model_info",     "audit_refused",  "actor_actions",    "cluster_changes",  "help",
-      "propose",        "act_refused",    "passages"};
-  return kNames[static_cast<std::size_t>(intent)];
+const char* to_string(Intent intent) { return kIntentNames[static_cast<std::size_t>(intent)]; }
+
+std::optional<Intent> intent_named(std::string_view name) {
+  const auto found = std::find(kIntentNames.begin(), kIntentNames.end(), name);
+  if (found == kIntentNames.end()) return std::nullopt;
+  return static_cast<Intent>(found - kIntentNames.begin());
 }
 
 bool asks_documentation(const Slots& slots) {
@@ -374,6 +411,8 @@ bool asks_documentation(const Slots& slots) {
                          "can i",
                          "why would",
                          "why should",
+                         "can the",
+                         "can it",
                          "what happens when",
                          "what happens if",
                          "what if",
@@ -388,6 +427,8 @@ bool asks_documentation(const Slots& slots) {
   const bool where = words.starts_with({"where do", "where does", "where is", "where are"});
   const bool kept = words.phrase("how long") && words.any({"kept", "stored", "keep", "remembered"});
   if ((where && !slots.component_said) || kept) return true;
+  const bool never = words.phrase("never block") || words.phrase("never blocks");
+  if (never && !words.any({"allowlist", "whitelist", "rules"})) return true;
   const bool anywhere =
       words.any_phrase({"how do i", "how can i", "how do we", "how can we", "how do the",
                         "how does the", "what should i", "what do i do"});
@@ -396,7 +437,8 @@ bool asks_documentation(const Slots& slots) {
                          "does", "do"}) &&
       words.any({"notice", "notices", "stay",    "survive", "survives", "look",    "remember",
                  "lose",   "loses",   "recover", "keep",    "keeps",    "happens", "happen",
-                 "use",    "uses",    "store",   "stores",  "encrypt",  "crashes", "dies"});
+                 "use",    "uses",    "store",   "stores",  "encrypt",  "crashes", "dies",
+                 "killed", "dead",    "still",   "lost",    "gone"});
   if (anywhere || in_general) return true;
   if (asks_count(words)) return false;
   const bool asks_how = words.starts_with({"how are", "how is", "how often"}) &&
@@ -411,7 +453,7 @@ bool asks_documentation(const Slots& slots) {
          slots.actor.empty() && !slots.path_said;
 }
 
-Intent recognise(const Slots& slots) {
+Intent recognise_by_rules(const Slots& slots) {
   if (const auto found = about_help(slots)) return *found;
   if (const auto wish = read_wish(slots)) {
     return wish->kind == WishKind::refused ? Intent::act_refused : Intent::propose;
@@ -424,6 +466,26 @@ Intent recognise(const Slots& slots) {
     if (const auto found = about(slots)) return *found;
   }
   return Intent::passages;
+}
+
+Intent recognise(const Slots& slots) {
+  const Intent by_rules = recognise_by_rules(slots);
+  if (slots.words.empty()) return by_rules;
+  IntentScores scores = IntentModel::shipped().scores(compared_words(slots));
+  const double says = slots.words.size() <= kFewWordsMax ? kRuleSaysOfFewWords : kRuleSays;
+  const bool silent = by_rules == Intent::passages && !asks_documentation(slots);
+  scores[static_cast<std::size_t>(by_rules)] += silent ? kRulesAreSilent : says;
+  Intent best = by_rules;
+  for (std::size_t i = 0; i < kIntents; ++i) {
+    const auto intent = static_cast<Intent>(i);
+    const bool better = scores[i] > scores[static_cast<std::size_t>(best)];
+    // What the rules refuse to do is never proposed because it is like something that may be.
+    const bool refused = by_rules == Intent::act_refused && intent == Intent::propose;
+    if (better && !refused && has_its_subject(intent, slots)) best = intent;
+  }
+  // Who names an address wants to know about it, however it was said.
+  const bool names_one = slots.address_said || slots.rule_said;
+  return best == Intent::passages && names_one ? Intent::timeline : best;
 }
 
 }  // namespace mlguard::rag

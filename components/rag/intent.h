@@ -4,6 +4,7 @@
 // Pure functions; safe from any thread.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -41,9 +42,14 @@ enum class Intent {
   act_refused,
   passages,
 };
+inline constexpr std::size_t kIntents = 28;
 const char* to_string(Intent intent);
+std::optional<Intent> intent_named(std::string_view name);
 
+// By rules over words and by likeness to written examples (rag/intent_model.h), weighed together.
 Intent recognise(const Slots& slots);
+// By the rules alone; `passages` where none of them is sure.
+Intent recognise_by_rules(const Slots& slots);
 
 // "how do I …", "what does … mean": the documentation's, whatever words stand in it.
 bool asks_documentation(const Slots& slots);

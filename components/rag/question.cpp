@@ -100,16 +100,17 @@ std::optional<std::uint64_t> whole(std::string_view text) {
   return value;
 }
 
-// "v3", "version 3", "versions 3 and 5", "v3..v5", "3 and 5" behind "between".
+// "v3", "version 3", "versions 3 and 5", "v3..v5", "3..5", "3 and 5" behind "between".
 void read_versions(Slots& slots) {
   const Words& words = slots.untimed;
   bool counting = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string_view word = words.at(i);
     const std::size_t dots = word.find("..");
-    if (word.starts_with("v") && dots != std::string_view::npos) {
-      const auto first = whole(word.substr(1, dots - 1));
-      std::string_view rest = word.substr(dots + 2);
+    if (dots != std::string_view::npos) {
+      if (word.starts_with("v")) word.remove_prefix(1);
+      const auto first = whole(word.substr(0, word.find("..")));
+      std::string_view rest = word.substr(word.find("..") + 2);
       if (rest.starts_with("v")) rest.remove_prefix(1);
       const auto second = whole(rest);
       if (first && second) slots.versions.insert(slots.versions.end(), {*first, *second});
@@ -140,7 +141,7 @@ bool looks_like_address(const std::string& word) {
          word.find_first_not_of("0123456789./:") == std::string::npos;
 }
 
-// A kind that the vocabulary does not have, as detectors reported it.
+// A kind as detectors reported it, whether the vocabulary has it or not.
 std::string reported_kind(const Index& index, const Words& words) {
   constexpr std::size_t kKindsMax = 64;
   Filter filter;
@@ -148,7 +149,10 @@ std::string reported_kind(const Index& index, const Words& words) {
   const auto kinds = index.count_by(Column::kind, filter, kKindsMax);
   if (!kinds.ok()) return {};
   for (const Count& kind : *kinds) {
-    if (words.has(lower(kind.value))) return kind.value;
+    const std::string name = lower(kind.value);
+    for (const std::string& word : words.all()) {
+      if (word == name || stem(word) == name) return kind.value;
+    }
   }
   return {};
 }
@@ -165,7 +169,8 @@ void read_places(const Index& index, Slots& slots) {
     std::size_t used = 0;
     if (slots.kind.empty()) slots.kind = attack_kind_at(words, i, used);
   }
-  if (slots.kind.empty()) slots.kind = reported_kind(index, words);
+  const std::string reported = reported_kind(index, words);
+  if (!reported.empty()) slots.kind = reported;
   slots.address_said = !slots.address.empty();
   slots.rule_said = !slots.rule_id.empty();
 }

@@ -64,6 +64,7 @@ std::string not_blocked_text(const std::string& why) {
       {"low_score", "its score is below the threshold for blocking"},
       {"few_flows", "the model alone says so, of too few flows"},
       {"disabled", "the detector's rules are disabled (rules.enabled)"},
+      {"c2_servers_off", "servers of beacons are only reported (rules.block_c2_servers)"},
       {"no_source", "it comes from many addresses, and whom they name is chance"},
       {"already_blocked", "its source is blocked already"},
       {"special_address", "its source is no host's address"},

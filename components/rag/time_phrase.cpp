@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <string_view>
 #include <utility>
 
+#include "rag/calendar_day.h"
 #include "rag/time_text.h"
 
 namespace mlguard::rag {
@@ -34,13 +34,8 @@ struct Stretch {
 };
 
 std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, value);
   constexpr std::int64_t kNumberMax = 1'000'000;
-  if (parsed.ec != std::errc() || parsed.ptr != end || text.empty()) return std::nullopt;
-  if (value < 0 || value > kNumberMax) return std::nullopt;
-  return value;
+  return number_at_most(text, kNumberMax);
 }
 
 std::optional<std::int64_t> count_word(std::string_view word) {
@@ -94,23 +89,6 @@ std::int64_t unit_ms(std::string_view unit) {
   return 0;
 }
 
-// A day of the calendar as milliseconds of local time, or nothing: "2026-11-25".
-std::optional<std::int64_t> date_ms(std::string_view text) {
-  constexpr std::size_t kDateChars = 10;
-  if (text.size() != kDateChars || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const auto year = number(text.substr(0, 4));
-  const auto month = number(text.substr(5, 2));
-  const auto day = number(text.substr(8, 2));
-  if (!year || !month || !day) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
-                                         std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
-  constexpr int kYearMin = 1970;
-  constexpr int kYearMax = 2200;
-  if (!date.ok() || *year < kYearMin || *year > kYearMax) return std::nullopt;
-  return std::chrono::sys_days(date).time_since_epoch().count() * kDayMs;
-}
-
 // "14:00", "14:00:30", "2pm", "2:30am", "noon", "midnight": milliseconds since local midnight.
 std::optional<std::int64_t> clock_ms(std::string_view text) {
   if (text == "noon") return kNoonHour * kHourMs;
@@ -156,8 +134,9 @@ class Reader {
       : words_(words), now_(now), offset_ms_(offset_min * kMinuteMs), today_(now - now % kDayMs) {}
 
   std::optional<Stretch> at(std::size_t place) const {
-    for (const auto read : {&Reader::absolute, &Reader::named_day, &Reader::named_stretch,
-                            &Reader::length_ago, &Reader::last_length, &Reader::clock}) {
+    for (const auto read :
+         {&Reader::absolute, &Reader::calendar, &Reader::named_day, &Reader::named_stretch,
+          &Reader::length_ago, &Reader::last_length, &Reader::clock}) {
       if (auto found = (this->*read)(place)) return found;
     }
     return std::nullopt;
@@ -191,7 +170,7 @@ class Reader {
   std::optional<Stretch> absolute(std::size_t place) const {
     constexpr std::size_t kDateChars = 10;
     const std::string_view text = word(place);
-    const auto day = date_ms(text.substr(0, kDateChars));
+    const auto day = iso_day_ms(text.substr(0, kDateChars));
     if (!day) return std::nullopt;
     if (text.size() == kDateChars) return within_day(*day, place, 1);
     if (text[kDateChars] != 't') return std::nullopt;
@@ -203,6 +182,12 @@ class Reader {
     if (!time) return std::nullopt;
     const std::int64_t moment = *day + *time + (utc ? offset_ms_ : 0);
     return Stretch{moment, moment, 1, true};
+  }
+
+  std::optional<Stretch> calendar(std::size_t place) const {
+    const auto day = calendar_day_at(words_, place, today_);
+    if (!day) return std::nullopt;
+    return within_day(day->begin_ms, place, day->used);
   }
 
   std::optional<Stretch> named_day(std::size_t place) const {

@@ -1,6 +1,7 @@
 // The times in a question: "since yesterday", "last night", "in the last 2 hours", "on Monday",
-// "between 10:00 and 12:30", "2026-11-25 14:00", "since version 4", in the asker's zone. A time of
-// day that is still to come today is taken for yesterday's: people ask about what was.
+// "between 10:00 and 12:30", "2026-11-25 14:00", "on November 23", "since version 4", in the
+// asker's zone. A time of day that is still to come today is taken for yesterday's: people ask
+// about what was.
 //
 // Pure functions over words (rag/words.h); safe from any thread.
 #pragma once

@@ -248,6 +248,7 @@ constexpr std::string_view kDomainWords =
 
 constexpr std::string_view kCorrectable =
     " yesterday today since between monday tuesday wednesday thursday friday saturday sunday "
+    "january february march april june july august september october november december "
     "everything anything changed changes change happened firewall sniffer detector assistant "
     "lower raise increase decrease enable disable turn remove delete activate latest newest oldest "
     "which what when show list count compare difference explain reason blocked running alive "

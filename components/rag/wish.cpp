@@ -178,7 +178,7 @@ std::optional<Wish> version_wish(const Slots& slots, std::size_t at) {
   const std::string& verb = words.at(at);
   const bool rolls = (verb == "roll" && words.has("back")) || verb == "revert" || verb == "undo" ||
                      (verb == "restore" && !slots.components.empty()) ||
-                     (verb == "go" && words.at(at + 1) == "back" && !slots.versions.empty());
+                     (words.phrase("back to") && !slots.versions.empty());
   if (!rolls) return std::nullopt;
   const bool other = words.has("model") || slots.components.empty();
   return plain_wish(other ? WishKind::refused : WishKind::rollback, slots, at);
@@ -207,7 +207,48 @@ std::optional<Wish> wish_at(const Slots& slots, std::size_t at) {
   return std::nullopt;
 }
 
+std::optional<Wish> guess_network_wish(const Slots& slots) {
+  const Words& words = slots.words;
+  if (slots.address.empty() && slots.rule_id.empty()) return std::nullopt;
+  const bool unblocks =
+      words.any({"unblock", "unban", "unblocked", "unbanned", "release", "free", "lift", "lifted",
+                 "pardon", "forgive", "remove", "removed", "delete", "undo"}) ||
+      words.any_phrase({"back in", "let in", "in again", "take off", "off the list", "let back"});
+  const bool allows = words.any({"allow", "allowed", "whitelist", "whitelisted", "allowlist",
+                                 "never", "exempt", "exception", "trust", "trusted", "always"});
+  const bool blocks =
+      words.any({"block", "blocked", "ban", "banned", "drop", "kick", "lock", "locked", "blacklist",
+                 "deny", "jail", "isolate", "quarantine", "out", "away", "rid", "shut"});
+  if (!unblocks && !allows && !blocks) return std::nullopt;
+  Wish wish = plain_wish(unblocks ? WishKind::unblock
+                         : allows ? WishKind::allow
+                                  : WishKind::block,
+                         slots, 0);
+  wish.ttl_ms = ttl_in(words);
+  wish.until_said = wish.ttl_ms == 0 && words.any({"until", "till"});
+  return wish;
+}
+
 }  // namespace
+
+std::optional<Wish> guess_wish(const Slots& slots) {
+  const Words& words = slots.words;
+  if (auto wish = guess_network_wish(slots)) return wish;
+  const bool back = words.any(
+      {"back", "revert", "rollback", "restore", "return", "undo", "previous", "old", "before"});
+  if (back && !slots.components.empty() && slots.versions.size() <= 1 && !slots.path_said) {
+    return plain_wish(WishKind::rollback, slots, 0);
+  }
+  if (slots.path.values.empty()) return std::nullopt;
+  Wish wish = plain_wish(WishKind::set_value, slots, 0);
+  wish.value = value_in(words, 0);
+  if (words.any({"higher", "raise", "more", "increase", "longer", "up"})) {
+    wish.direction = Direction::up;
+  } else if (words.any({"lower", "less", "reduce", "decrease", "shorter", "down"})) {
+    wish.direction = Direction::down;
+  }
+  return wish;
+}
 
 std::optional<Wish> read_wish(const Slots& slots) {
   const Words& words = slots.words;

@@ -28,5 +28,8 @@ struct Wish {
 };
 
 std::optional<Wish> read_wish(const Slots& slots);
+// The same of a question that was taken for a wish by its likeness to others, though no order
+// stands in it: "10.0.0.9 should not get in any more", "xdp off on the firewall". Never `refused`.
+std::optional<Wish> guess_wish(const Slots& slots);
 
 }  // namespace mlguard::rag

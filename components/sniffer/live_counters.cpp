@@ -42,9 +42,10 @@ Json packets(const xdp::Counters& kernel, std::uint64_t lost) {
 }
 
 Json exported(const pipeline::FlowSenderCounters& sent) {
-  return {{"has_key", sent.has_key},           {"flows_sent", sent.flows_sent},
-          {"flows_shed", sent.flows_shed},     {"flows_queued", sent.flows_queued},
-          {"batches_sent", sent.batches_sent}, {"bytes_sent", sent.bytes_sent}};
+  return {{"connected", sent.connected},       {"has_key", sent.has_key},
+          {"flows_sent", sent.flows_sent},     {"flows_shed", sent.flows_shed},
+          {"flows_queued", sent.flows_queued}, {"batches_sent", sent.batches_sent},
+          {"bytes_sent", sent.bytes_sent}};
 }
 
 Json top(const Talkers& talkers) {
@@ -90,22 +91,19 @@ void LiveCounters::tracker_ended(const flow::Tracker& tracker) {
   flows_evicted_ += tracker.records(flow::CloseReason::evicted);
 }
 
-std::string LiveCounters::json(const std::map<std::string, xdp::AttachMode>& interfaces,
-                               const flow::Tracker* tracker,
+std::string LiveCounters::json(const std::string& source, const flow::Tracker* tracker,
                                const pipeline::FlowSenderCounters& sent,
                                const Talkers& talkers) const {
-  Json attached = Json::object();
-  for (const auto& [name, mode] : interfaces) attached[name] = to_string(mode);
   Json flows = {
       {"open", tracker == nullptr ? 0 : tracker->flows_open()},
       {"begun", flows_begun_ + (tracker == nullptr ? 0 : tracker->flows_begun())},
       {"evicted",
        flows_evicted_ + (tracker == nullptr ? 0 : tracker->records(flow::CloseReason::evicted))}};
-  Json detail = {{"interfaces", attached},
-                 {"packets", packets(kernel_, packets_lost_)},
-                 {"flows", flows},
-                 {"export", exported(sent)},
-                 {"top", top(talkers)}};
+  Json detail = Json::parse(source, nullptr, false);
+  detail["packets"] = packets(kernel_, packets_lost_);
+  detail["flows"] = flows;
+  detail["export"] = exported(sent);
+  detail["top"] = top(talkers);
   std::string text = detail.dump();
   // Ten IPv6 talkers may be too much; the counters matter more.
   while (text.size() > base::kDetailBytesMax && !detail["top"].empty()) {

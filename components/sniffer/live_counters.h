@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 
 #include "flow/tracker.h"
@@ -29,10 +28,9 @@ class LiveCounters {
   std::uint64_t packets_lost() const { return packets_lost_; }
   std::uint64_t packets_read() const { return packets_read_; }
 
-  // `tracker` may be null.
-  std::string json(const std::map<std::string, xdp::AttachMode>& interfaces,
-                   const flow::Tracker* tracker, const pipeline::FlowSenderCounters& sent,
-                   const Talkers& talkers) const;
+  // `source`: what PacketSource::json() says. `tracker` may be null.
+  std::string json(const std::string& source, const flow::Tracker* tracker,
+                   const pipeline::FlowSenderCounters& sent, const Talkers& talkers) const;
 
  private:
   xdp::Counters kernel_ = {};   // with earlier_

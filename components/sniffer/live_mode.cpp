@@ -5,14 +5,17 @@
 #include <iostream>
 #include <memory>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "agent/agent.h"
 #include "agent/stop_signal.h"
 #include "base/clock.h"
 #include "base/logging.h"
+#include "sniffer/capture_source.h"
 #include "sniffer/config_schema.h"
 #include "sniffer/flow_writer.h"
+#include "sniffer/interface_source.h"
 #include "sniffer/live_sniffer.h"
 
 namespace mlguard::sniffer {
@@ -25,12 +28,16 @@ constexpr const char* kAbout =
     "sniffer: turns the packets of this host's interfaces into flow records, drops what is on\n"
     "the blocklist, and sends the records to the ml-detectors. Needs root (or CAP_BPF,\n"
     "CAP_NET_ADMIN, CAP_PERFMON) and Linux 5.18.\n\n"
-    "  sniffer --pcap FILE ...             reads a capture instead, without a control plane\n"
+    "  sniffer --replay FILE ...           plays a capture instead: needs no privileges\n"
+    "  sniffer --pcap FILE ...             writes a capture's flows, without a control plane\n"
     "  sniffer --standalone --iface ...    shows what goes by here, without a control plane\n"
     "  sniffer --detach                    takes off what a killed sniffer left attached";
 
 struct LiveFlags {
   LiveOptions options;
+  std::vector<std::string> interfaces;
+  ReplayOptions replay;
+  std::string pace = "1";
   std::string format;
   std::string pin_folder = xdp::kPinFolder;
 };
@@ -43,7 +50,7 @@ void add_pin_folder(CLI::App& app, LiveFlags& flags) {
 }
 
 void add_live_flags(CLI::App& app, LiveFlags& flags) {
-  app.add_option("--iface", flags.options.interfaces,
+  app.add_option("--iface", flags.interfaces,
                  "Interfaces to watch, several with commas (default: those of the configuration)")
       ->delimiter(',');
   app.add_option("--flows", flags.options.flows_path,
@@ -54,16 +61,42 @@ void add_live_flags(CLI::App& app, LiveFlags& flags) {
   add_pin_folder(app, flags);
 }
 
-base::Result<std::unique_ptr<LiveSniffer>> make_sniffer(LiveFlags& flags,
+void add_replay_flags(CLI::App& app, LiveFlags& flags) {
+  auto* replay =
+      app.add_option("--replay", flags.replay.path,
+                     "Play this capture (pcap or pcapng) as if its packets came by now; -\n"
+                     "is standard input, which is read to its end first");
+  app.add_option("--pace", flags.pace, "Seconds of the capture in a second, 0.01 to 1000, or max")
+      ->needs(replay)
+      ->capture_default_str();
+  app.add_option("--times", flags.replay.times, "Play it so often; 0: until stopped")
+      ->needs(replay)
+      ->capture_default_str();
+}
+
+base::Result<std::unique_ptr<PacketSource>> make_source(LiveFlags& flags,
                                                         const base::Clock& clock) {
-  flags.options.flows_format = flow_format(flags.format, flags.options.flows_path);
+  if (!flags.replay.path.empty()) {
+    const auto pace = parse_pace(flags.pace);
+    if (!pace.ok()) return pace.error();
+    flags.replay.pace = *pace;
+    return open_capture_source(flags.replay, clock);
+  }
   const auto load = [pin_folder = flags.pin_folder](std::uint32_t flows_max) {
     xdp::DataPlaneOptions options;
     options.pin_folder = pin_folder;
     options.flows_max = flows_max;
     return xdp::DataPlane::load(options);
   };
-  return LiveSniffer::create(flags.options, load, clock);
+  return make_interface_source(flags.interfaces, load, clock);
+}
+
+base::Result<std::unique_ptr<LiveSniffer>> make_sniffer(LiveFlags& flags,
+                                                        const base::Clock& clock) {
+  flags.options.flows_format = flow_format(flags.format, flags.options.flows_path);
+  auto source = make_source(flags, clock);
+  if (!source.ok()) return source.error();
+  return LiveSniffer::create(flags.options, std::move(*source), clock);
 }
 
 int failed(const base::Error& error) {
@@ -95,7 +128,7 @@ int run_detach_mode(int argc, char** argv) {
   LiveFlags flags;
   bool detach = false;
   app.add_flag("--detach", detach, "Take off and end");
-  app.add_option("--iface", flags.options.interfaces,
+  app.add_option("--iface", flags.interfaces,
                  "Only these interfaces, several with commas (default: all that are left)")
       ->delimiter(',');
   add_pin_folder(app, flags);
@@ -104,7 +137,7 @@ int run_detach_mode(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  std::vector<std::string> interfaces = flags.options.interfaces;
+  std::vector<std::string> interfaces = flags.interfaces;
   if (interfaces.empty()) {
     interfaces = xdp::attached_interfaces(flags.pin_folder, xdp::Holder::sniffer);
   }
@@ -148,7 +181,7 @@ int run_standalone_mode(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  if (flags.options.interfaces.empty()) {
+  if (flags.interfaces.empty()) {
     std::cerr << "sniffer: --standalone needs --iface (see the names with 'ip -br link')\n";
     return kExitUsage;
   }
@@ -167,19 +200,9 @@ int run_standalone_mode(int argc, char** argv) {
   return working.ok() ? 0 : failed(working.error());
 }
 
-int run_live_mode(int argc, char** argv, const std::string& default_config) {
-  LiveFlags flags;
-  agent::ParsedFlags parsed =
-      agent::parse_agent_flags(argc, argv, base::Role::sniffer, kAbout,
-                               [&flags](CLI::App& app) { add_live_flags(app, flags); });
-  if (parsed.exit_code >= 0) return parsed.exit_code;
-  parsed.options.default_config = default_config;
-  flags.options.name = parsed.options.name;
-  const base::SystemClock clock;
-  auto sniffer = make_sniffer(flags, clock);
-  if (!sniffer.ok()) return failed(sniffer.error());
-  LiveSniffer& live = **sniffer;
+namespace {
 
+agent::AgentCallbacks callbacks_of(LiveSniffer& live) {
   agent::AgentCallbacks callbacks;
   callbacks.check_config = [](std::string_view document) {
     return agent::check_config(config_schema(), document);
@@ -194,12 +217,53 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
   };
   callbacks.heartbeat_detail = [&live] { return live.detail(); };
   callbacks.health = [&live] { return live.health(); };
-  const auto agent = agent::Agent::start(parsed.options, std::move(callbacks));
+  return callbacks;
+}
+
+// Until it is stopped, or its capture was played.
+int run_agent(agent::Agent& agent, LiveSniffer& live) {
+  std::thread ender([&agent, &live] {
+    live.wait_for_end();
+    agent.stop();
+  });
+  const int code = agent.run();
+  live.stop();
+  ender.join();
+  return code;
+}
+
+}  // namespace
+
+int run_live_mode(int argc, char** argv, const std::string& default_config) {
+  LiveFlags flags;
+  agent::ParsedFlags parsed =
+      agent::parse_agent_flags(argc, argv, base::Role::sniffer, kAbout, [&flags](CLI::App& app) {
+        add_live_flags(app, flags);
+        add_replay_flags(app, flags);
+      });
+  if (parsed.exit_code >= 0) return parsed.exit_code;
+  const bool replays = !flags.replay.path.empty();
+  if (replays && !flags.interfaces.empty()) {
+    std::cerr << "sniffer: --iface watches this machine and --replay plays a capture: choose one\n";
+    return kExitUsage;
+  }
+  parsed.options.default_config = default_config;
+  flags.options.name = parsed.options.name;
+  const base::SystemClock clock;
+  const auto sniffer = make_sniffer(flags, clock);
+  if (!sniffer.ok()) {
+    failed(sniffer.error());
+    return sniffer.error().reason == "invalid_pace" ? kExitUsage : kExitFailed;
+  }
+  LiveSniffer& live = **sniffer;
+  const auto agent = agent::Agent::start(parsed.options, callbacks_of(live));
   if (!agent.ok()) {
     std::cerr << parsed.options.name << ": " << agent.error().message << "\n";
     return agent::exit_code_of(agent.error());
   }
-  return (*agent)->run();
+  const int code = run_agent(**agent, live);
+  const base::Status health = live.health();
+  return code == 0 && replays && !health.ok() ? failed(health.error()) : code;
 }
 
 }  // namespace mlguard::sniffer

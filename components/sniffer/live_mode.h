@@ -1,4 +1,4 @@
-// The sniffer on this machine's interfaces: as a component of the control plane, or by itself
+// The sniffer as a component of the control plane, or on this machine's interfaces by itself
 // (--standalone), for a look at what goes by; and the cleaning up after one that was killed
 // (--detach).
 #pragma once
@@ -18,8 +18,9 @@ bool wants_detach_mode(int argc, char** argv);
 // the kernel refused; 2 wrong flags.
 int run_detach_mode(int argc, char** argv);
 
-// The component: registered, configured, beating. `default_config`: data/configs/sniffer.json.
-// Exit codes: those of agent.h.
+// The component: registered, configured, beating; on this machine's interfaces, or (--replay) on a
+// capture. `default_config`: data/configs/sniffer.json. Exit codes: those of agent.h; with
+// --replay 0 also when the capture was played, 1 when it could not be played to its end.
 int run_live_mode(int argc, char** argv, const std::string& default_config);
 
 }  // namespace mlguard::sniffer

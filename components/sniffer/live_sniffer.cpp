@@ -1,11 +1,9 @@
 #include "sniffer/live_sniffer.h"
 
-#include <algorithm>
 #include <condition_variable>
-#include <ctime>
-#include <map>
 #include <mutex>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -19,18 +17,12 @@
 namespace mlguard::sniffer {
 namespace {
 
-using base::Error;
 using base::Status;
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-constexpr std::chrono::seconds kAttachAgain{2};
-
-std::uint64_t monotonic_ns() {
-  timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * flow::kNsPerSecond +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
+// A capture can wait until its last flows are taken; a wire's sniffer is to end now.
+constexpr std::chrono::seconds kDrainAtTheEnd{5};
+// Of records of a source that can wait: so many may come at once.
+constexpr std::size_t kRecordsBetweenDrains = pipeline::kQueuedFlowsMax / 8;
 
 pipeline::FlowSenderOptions sender_options(const std::string& name, const LiveConfig& config) {
   pipeline::FlowSenderOptions options;
@@ -43,14 +35,15 @@ pipeline::FlowSenderOptions sender_options(const std::string& name, const LiveCo
 
 class RunningSniffer final : public LiveSniffer {
  public:
-  RunningSniffer(LiveOptions options, LoadDataPlane load, const base::Clock& clock,
-                 std::unique_ptr<FlowWriter> writer)
+  RunningSniffer(LiveOptions options, std::unique_ptr<PacketSource> source,
+                 const base::Clock& clock, std::unique_ptr<FlowWriter> writer)
       : options_(std::move(options)),
-        load_(std::move(load)),
+        source_(std::move(source)),
         clock_(clock),
         writer_(std::move(writer)) {}
   ~RunningSniffer() override { stop(); }
   void stop() override;
+  void wait_for_end() override;
 
   Status apply(const LiveConfig& config) override;
   Status set_keys(const std::vector<base::PipelineKey>& keys) override;
@@ -60,35 +53,29 @@ class RunningSniffer final : public LiveSniffer {
  private:
   // All with the mutex held.
   Status load_once(const LiveConfig& config);
-  void detach_unwanted();
-  void attach_missing();
   void remake_what_is_gone();
   void apply_flow_settings(const LiveConfig& config);
   Status apply_sender(const LiveConfig& config);
   void begin_tracker(const LiveConfig& config);
   void end_tracker();
+  Demand demand();
+  std::string missing() const;
   void read_round();
+  void follow_round_end();
   void emit(const flow::FlowRecord& record);
-  // From CLOCK_MONOTONIC to what the wall clock says now.
-  std::uint64_t wall_offset() const {
-    return static_cast<std::uint64_t>(clock_.wall_ms()) * kNsPerMs - monotonic_ns();
-  }
 
   void run();
 
   const LiveOptions options_;
-  const LoadDataPlane load_;
+  const std::unique_ptr<PacketSource> source_;
   const base::Clock& clock_;
 
   mutable std::mutex mutex_;
   std::condition_variable stopping_changed_;
   bool stopping_ = false;
+  bool loaded_ = false;
+  bool over_ = false;  // The source has ended.
   std::unique_ptr<FlowWriter> writer_;
-  std::unique_ptr<xdp::DataPlane> plane_;
-  std::vector<std::string> wanted_;
-  std::map<std::string, xdp::AttachMode> attached_;
-  std::string attach_problem_;  // empty while all that are wanted are attached
-  std::chrono::steady_clock::time_point retry_at_;
   LiveConfig config_;
   std::unique_ptr<flow::Tracker> tracker_;
   std::unique_ptr<RoundFeeder> feeder_;
@@ -97,7 +84,8 @@ class RunningSniffer final : public LiveSniffer {
   xdp::FlowRound round_;
   Talkers talkers_;
   LiveCounters counters_;
-  const std::uint64_t event_offset_ns_ = wall_offset();
+  std::string missing_;      // What a capture waits for, as it was told last.
+  std::size_t emitted_ = 0;  // Since the sender was last waited for.
   Status health_;
   std::thread thread_;
 };
@@ -110,100 +98,63 @@ void RunningSniffer::stop() {
   stopping_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
   const std::lock_guard lock(mutex_);
-  wanted_.clear();
-  if (!tracker_) return;
-  detach_unwanted();
+  if (!std::exchange(loaded_, false)) return;
+  const bool can_wait = over_;
+  source_->close();
   read_round();
-  if (const auto kernel = plane_->counters(); kernel.ok()) counters_.set_kernel(*kernel);
+  if (const auto counted = source_->counters(); counted.ok()) counters_.set_kernel(*counted);
   end_tracker();
-  if (sender_) sender_->drain(std::chrono::milliseconds(pipeline::kSendWaitMs));
+  if (!sender_) return;
+  using std::chrono::milliseconds;
+  sender_->drain(can_wait ? milliseconds(kDrainAtTheEnd) : milliseconds(pipeline::kSendWaitMs));
+  const pipeline::FlowSenderCounters sent = sender_->counters();
+  base::log_info("flows sent", {{"flows", sent.flows_sent},
+                                {"batches", sent.batches_sent},
+                                {"lost", sent.flows_shed},
+                                {"left", sent.flows_queued}});
+}
+
+void RunningSniffer::wait_for_end() {
+  std::unique_lock lock(mutex_);
+  stopping_changed_.wait(lock, [this] { return stopping_ || over_; });
 }
 
 Status RunningSniffer::apply(const LiveConfig& config) {
   const std::lock_guard lock(mutex_);
+  if (stopping_) return {};
   Status done = load_once(config);
   if (!done.ok()) return done;
   apply_flow_settings(config);
-  done = plane_->sample(config.sample_one_in);
-  if (!done.ok()) return done;
   if (options_.sends) done = apply_sender(config);
   if (!done.ok()) return done;
   config_ = config;
-  wanted_ = options_.interfaces.empty() ? config.interfaces : options_.interfaces;
-  detach_unwanted();
-  attach_missing();
-  return {};
+  return source_->apply(config);
 }
 
 Status RunningSniffer::load_once(const LiveConfig& config) {
-  if (plane_) return {};
-  auto loaded = load_(config.flows_max);
-  if (!loaded.ok()) return loaded.error();
-  plane_ = std::move(*loaded);
+  if (loaded_) return {};
+  if (Status done = source_->load(config.flows_max); !done.ok()) return done;
+  loaded_ = true;
   begin_tracker(config);
   thread_ = std::thread([this] { run(); });
   return {};
 }
 
-void RunningSniffer::detach_unwanted() {
-  for (auto at = attached_.begin(); at != attached_.end();) {
-    if (std::find(wanted_.begin(), wanted_.end(), at->first) != wanted_.end()) {
-      ++at;
-      continue;
-    }
-    const Status detached = plane_->detach(at->first);
-    if (detached.ok()) {
-      base::log_info("detached", {{"interface", at->first}});
-    } else {
-      base::log_warn("could not detach",
-                     {{"interface", at->first}, {"error", detached.error().message}});
-    }
-    at = attached_.erase(at);
-  }
-}
-
-// Those that stay are not touched. One that is missing may come yet (a USB adapter, a tunnel): it
-// is told once, stands in the heartbeat, and is tried again.
-void RunningSniffer::attach_missing() {
-  retry_at_ = std::chrono::steady_clock::now() + kAttachAgain;
-  std::string problem;
-  for (const std::string& interface : wanted_) {
-    if (attached_.count(interface) != 0) continue;
-    const base::Result<xdp::AttachMode> mode = plane_->attach(interface);
-    if (mode.ok()) {
-      attached_[interface] = *mode;
-      base::log_info("attached", {{"interface", interface}, {"xdp", to_string(*mode)}});
-    } else if (problem.empty()) {
-      problem = mode.error().message;
-    }
-  }
-  if (problem != attach_problem_ && !problem.empty()) {
-    base::log_warn("not attached", {{"error", problem}});
-  }
-  attach_problem_ = problem;
-}
-
 // Somebody took the pins away, and with them the programs. What the old ones counted is read first.
 void RunningSniffer::remake_what_is_gone() {
-  const bool all_there =
-      std::all_of(attached_.begin(), attached_.end(),
-                  [&](const auto& interface) { return plane_->holds(interface.first); });
-  if (all_there) return;
+  if (!source_->is_lost()) return;
   base::log_warn("the pinned programs were taken away: loading and attaching them anew");
   read_round();
-  auto loaded = load_(config_.flows_max);
-  Status done = loaded.ok() ? Status() : Status(loaded.error());
+  Status done = source_->load(config_.flows_max);
   if (done.ok()) {
-    plane_ = std::move(*loaded);
     counters_.programs_ended();
-    attached_.clear();
-    done = plane_->sample(config_.sample_one_in);
-    attach_missing();
+    done = source_->apply(config_);
   }
   if (!done.ok()) health_ = done;
 }
 
 void RunningSniffer::apply_flow_settings(const LiveConfig& config) {
+  if (!tracker_) return;
   if (config.flows_max != config_.flows_max) {
     end_tracker();
     begin_tracker(config);
@@ -230,11 +181,13 @@ void RunningSniffer::begin_tracker(const LiveConfig& config) {
   std::random_device random;
   flow::TrackerOptions options;
   options.flows_max = config.flows_max;
+  options.idle_timeout_ns = config.idle_timeout_s * flow::kNsPerSecond;
+  options.active_timeout_ns = config.active_timeout_s * flow::kNsPerSecond;
   options.early_after_ns = kEarlyAfterNs;
-  options.seed = (std::uint64_t{random()} << 32) | random();
+  if (!source_->is_recorded()) options.seed = (std::uint64_t{random()} << 32) | random();
   tracker_ = std::make_unique<flow::Tracker>(
       options, [this](const flow::FlowRecord& record) { emit(record); });
-  feeder_ = std::make_unique<RoundFeeder>(*tracker_, event_offset_ns_);
+  feeder_ = std::make_unique<RoundFeeder>(*tracker_, source_->event_offset_ns());
 }
 
 void RunningSniffer::end_tracker() {
@@ -249,35 +202,67 @@ void RunningSniffer::end_tracker() {
 
 void RunningSniffer::emit(const flow::FlowRecord& record) {
   flow::FlowRecord told = record;
-  flow::shift_times(told.counters, wall_offset() - event_offset_ns_);
+  flow::shift_times(told.counters, source_->told_offset_ns());
   if (record.reason != flow::CloseReason::early) writer_->add(told);
-  if (sender_) sender_->offer(told);
+  if (!sender_) return;
+  sender_->offer(told);
+  // All flows of a capture may end at once.
+  if (!source_->is_recorded() || ++emitted_ < kRecordsBetweenDrains) return;
+  emitted_ = 0;
+  sender_->drain(std::chrono::milliseconds(pipeline::kSendWaitMs));
+}
+
+// Whom records are for is not there yet; empty when somebody takes them.
+std::string RunningSniffer::missing() const {
+  if (!options_.sends) return {};
+  const auto now = sender_ ? sender_->counters() : pipeline::FlowSenderCounters();
+  if (!now.has_key) return "a pipeline key of the control plane";
+  return now.connected ? "" : "an ml-detector at " + config_.endpoint;
+}
+
+Demand RunningSniffer::demand() {
+  if (!source_->is_recorded()) return Demand::open;
+  std::string missing_now = missing();
+  if (missing_now != missing_ && !missing_now.empty()) {
+    base::log_info("the capture waits", {{"for", missing_now}});
+  }
+  missing_ = std::move(missing_now);
+  if (!missing_.empty()) return Demand::held;
+  const bool is_full = sender_ && sender_->counters().flows_queued >= pipeline::kQueuedFlowsMax / 2;
+  return is_full ? Demand::held : Demand::open;
 }
 
 void RunningSniffer::read_round() {
   // Before the round: what is counted by now must be in this round or an earlier one.
-  const base::Result<xdp::Counters> kernel = plane_->counters();
-  Status read = kernel.ok() ? plane_->read_round(round_) : Status(kernel.error());
-  if (read.ok()) {
+  const base::Result<xdp::Counters> kernel = source_->counters();
+  Status read = kernel.ok() ? source_->read_round(round_, demand()) : Status(kernel.error());
+  if (read.ok() && feeder_) {
     counters_.add_round(*kernel, round_);
     talkers_.add(round_);
     feeder_->feed(round_);
+    follow_round_end();
     if (writer_->failed()) read = writer_->finish();
   }
   if (!read.ok() && health_.ok()) {
-    base::log_warn("cannot read the kernel's counters", {{"error", read.error().message}});
+    base::log_warn("cannot read what was counted", {{"error", read.error().message}});
   }
   health_ = read;
 }
 
+void RunningSniffer::follow_round_end() {
+  if (source_->round_end() == RoundEnd::goes_on) return;
+  end_tracker();
+  if (source_->round_end() == RoundEnd::pass) return begin_tracker(config_);
+  over_ = true;
+  stopping_changed_.notify_all();
+}
+
 void RunningSniffer::run() {
   std::unique_lock lock(mutex_);
-  while (!stopping_) {
+  while (!stopping_ && !over_) {
     read_round();
     remake_what_is_gone();
-    if (!attach_problem_.empty() && std::chrono::steady_clock::now() >= retry_at_) {
-      attach_missing();
-    }
+    source_->keep_up();
     stopping_changed_.wait_for(lock, kRoundInterval, [this] { return stopping_; });
   }
 }
@@ -290,26 +275,25 @@ Status RunningSniffer::set_keys(const std::vector<base::PipelineKey>& keys) {
 
 Status RunningSniffer::health() const {
   const std::lock_guard lock(mutex_);
-  if (!health_.ok() || attach_problem_.empty()) return health_;
-  return Error(base::ErrorCode::unavailable, "not_attached", attach_problem_);
+  return health_.ok() ? source_->health() : health_;
 }
 
 std::string RunningSniffer::detail() const {
   const std::lock_guard lock(mutex_);
   pipeline::FlowSenderCounters sent;
   if (sender_) sent = sender_->counters();
-  return counters_.json(attached_, tracker_.get(), sent, talkers_);
+  return counters_.json(source_->json(), tracker_.get(), sent, talkers_);
 }
 
 }  // namespace
 
 base::Result<std::unique_ptr<LiveSniffer>> LiveSniffer::create(const LiveOptions& options,
-                                                               LoadDataPlane load,
+                                                               std::unique_ptr<PacketSource> source,
                                                                const base::Clock& clock) {
   auto writer = FlowWriter::open(options.flows_path, options.flows_format);
   if (!writer.ok()) return writer.error();
   return base::Result<std::unique_ptr<LiveSniffer>>(
-      std::make_unique<RunningSniffer>(options, std::move(load), clock, std::move(*writer)));
+      std::make_unique<RunningSniffer>(options, std::move(source), clock, std::move(*writer)));
 }
 
 }  // namespace mlguard::sniffer

@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "capture/capture_reader.h"
 #include "capture/progress.h"
@@ -127,6 +129,23 @@ std::string summary_text(const PcapSummary& summary) {
   return text;
 }
 
+namespace {
+
+// What belongs to the other modes, as somebody might type it here.
+constexpr std::array<std::string_view, 5> kOfOtherModes = {"--iface", "--replay", "--standalone",
+                                                           "--endpoints", "--join"};
+
+std::string_view of_other_mode(int argc, char** argv) {
+  for (const std::string_view argument : std::vector<std::string_view>(argv + 1, argv + argc)) {
+    const std::string_view name = argument.substr(0, argument.find('='));
+    const auto* found = std::find(kOfOtherModes.begin(), kOfOtherModes.end(), name);
+    if (found != kOfOtherModes.end()) return *found;
+  }
+  return {};
+}
+
+}  // namespace
+
 bool wants_pcap_mode(int argc, char** argv) {
   return std::any_of(argv + std::min(argc, 1), argv + argc, [](std::string_view argument) {
     return argument == "--pcap" || argument.rfind("--pcap=", 0) == 0;
@@ -134,6 +153,12 @@ bool wants_pcap_mode(int argc, char** argv) {
 }
 
 int run_pcap_mode(int argc, char** argv) {
+  const std::string_view other = of_other_mode(argc, argv);
+  if (!other.empty()) {
+    std::cerr << "sniffer: --pcap writes a capture's flows by itself, and does not go with "
+              << other << "; to send them to the ml-detectors: sniffer --replay FILE\n";
+    return kExitUsage;
+  }
   RawFlags raw;
   CLI::App app(
       "sniffer --pcap: the flows of a capture and their features, without a control plane.",

@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "base/time_format.h"
 #include "wire/channel.h"
 #include "wire/json_reader.h"
 #include "wire/messages.h"
+#include "wire/rule_set_text.h"
 
 namespace mlguard::wire {
 
@@ -17,7 +20,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kSecondMs = 1000;
 constexpr std::int64_t kRuleTtlSecondsMax = 10LL * 365 * 24 * 3600;
-constexpr std::size_t kCidrCharsMax = 49;  // an IPv6 address with embedded IPv4, "/128"
 constexpr std::size_t kAddressCharsMax = 45;
 constexpr std::size_t kRuleSetRulesMax = 1'000'000;
 constexpr std::size_t kRulesJsonBytesMax = 4 * 1024 * 1024;
@@ -151,18 +153,13 @@ base::Result<std::vector<base::Rule>> decode_rules(std::string_view text, std::i
   return rules;
 }
 
-std::string encode(const base::RuleSet& set) {
-  Json json = {{"revision", set.revision},
-               {"mode", set.full ? "full" : "delta"},
-               {"rules", Json::array()},
-               {"removed", set.removed},
-               {"digest", set.digest}};
-  put_text(json, "next_id", set.next_id);
-  for (const base::Rule& rule : set.rules) json["rules"].push_back(rule_json(rule));
-  return dump(json);
-}
+std::string encode(const base::RuleSet& set) { return write_rule_set(set); }
 
 base::Result<base::RuleSet> decode_rule_set(std::string_view text) {
+  if (text.size() <= kPlainBodyBytesMax) {
+    std::optional<base::RuleSet> plain = read_plain_rule_set(text);
+    if (plain) return std::move(*plain);
+  }
   JsonDocument document(text, kPlainBodyBytesMax, kLargeJsonValuesMax);
   ObjectReader root = document.root();
   base::RuleSet set;

@@ -85,7 +85,7 @@ void run() {
       ml_detector::model_file_text(ml_detector::trained_model(2, 30, 100, 6).xgboost, 2, 30);
   auto model = ml_detector::Model::parse(text);
   if (!keys.ok() || !model.ok()) std::abort();
-  auto file = ml_detector::Model::load(MLGUARD_SOURCE_DIR "/data/models/flows-v2.json");
+  auto file = ml_detector::Model::load(MLGUARD_SOURCE_DIR "/data/models/flows-v3.json");
   if (!file.ok()) std::abort();
   const auto shipped = std::make_shared<const ml_detector::LoadedModel>(std::move(*file));
   const auto loaded = std::make_shared<const ml_detector::LoadedModel>(std::move(*model));

@@ -161,7 +161,7 @@ std::vector<double> probe(Bench& bench, std::size_t probes, std::size_t first) {
         const auto elements = link.list(kTable, kProbeSet);
         if (!elements.ok()) continue;
         seen = std::any_of(elements->begin(), elements->end(),
-                           [&](const firewall::NftElement& one) { return one.key == key; });
+                           [&](const firewall::NftElement& one) { return one.key.bytes() == key; });
         if (seen) seen_ms = watch.ms();
       }
     });

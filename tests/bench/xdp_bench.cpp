@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "pipeline/flow_receiver.h"
+#include "sniffer/interface_source.h"
 #include "sniffer/live_sniffer.h"
 #include "support/packet_fixtures.h"
 #include "support/pin_folder.h"
@@ -216,14 +217,13 @@ void bench_cable(double seconds) {
       }
     }
   });
-  sniffer::LiveOptions options;
-  options.interfaces = {"inside"};
-  auto live = take(sniffer::LiveSniffer::create(
-      options,
+  auto source = sniffer::make_interface_source(
+      {"inside"},
       [&](std::uint32_t flows_max) {
         return xdp::DataPlane::load({pins.path(), xdp::Holder::sniffer, flows_max});
       },
-      clock));
+      clock);
+  auto live = take(sniffer::LiveSniffer::create({}, std::move(source), clock));
   sniffer::LiveConfig config;
   config.endpoint = endpoint;
   config.flows_max = 2 * kFlows;

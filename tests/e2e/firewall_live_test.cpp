@@ -71,16 +71,33 @@ TEST_F(FirewallTest, AFlushedTableIsRepairedAndAudited) {
 }
 
 TEST_F(FirewallTest, WhatMustNotBeBlockedIsNotAndEverybodyIsToldWhy) {
-  const support::Process firewall = start_firewall();
+  // Before the control plane knows what this host protects.
   add(kGateway, "gate");
   add(kOwn, "own");
   add("192.0.2.0/25", "wide");
+  const support::Process firewall = start_firewall();
   EXPECT_TRUE(shows("gate", "192.0.2.3 is the default gateway"));
   EXPECT_TRUE(shows("own", "192.0.2.254 is an address of this host"));
   EXPECT_TRUE(shows("wide", "partly"));
   EXPECT_FALSE(answers(kBystander));  // In the part that is blocked.
   EXPECT_THAT(table(), ::testing::Not(HasSubstr("192.0.2.3 ")));
   EXPECT_EQ(health_of("firewall"), "healthy");
+}
+
+TEST_F(FirewallTest, OnceAFirewallProtectsItItIsRefusedBeforeItIsARule) {
+  const support::Process firewall = start_firewall();
+  const auto gateway_is_refused = [&] {
+    return add(kGateway, "gate").find("is never blocked") != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(gateway_is_refused, 15'000, 200)) << firewall.err();
+  EXPECT_THAT(add(kGateway, "gate"),
+              HasSubstr("192.0.2.3/32 is never blocked: the firewall 'firewall' reports that "
+                        "192.0.2.3 is the default gateway; name another network; if that firewall "
+                        "is gone for good: ml-guard component rm firewall"));
+  EXPECT_THAT(add(kOwn, "own"), HasSubstr("192.0.2.254 is an address of this host"));
+  EXPECT_THAT(add(kFar, "r1"), HasSubstr("r1"));
+  EXPECT_TRUE(in_force(kFar));
+  EXPECT_THAT(cli({"rules", "show", "own"}), HasSubstr("no live rule"));
 }
 
 TEST_F(FirewallTest, WhatNobodyMayBlockIsRefusedBeforeItIsARule) {

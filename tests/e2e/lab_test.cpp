@@ -34,14 +34,33 @@ TEST_F(LabAttackTest, EachAttackIsSeenBecomesARuleAndIsBlocked) {
   expect_blocked("syn-flood", "10.77.1.67", {"--rate", "1000", "--seconds", "6"});
   expect_blocked("brute-force", "10.77.1.68", {"--rate", "10", "--count", "60"});
   expect_blocked("smb-sweep", "10.77.1.69", {"--count", "130"});
+  expect_blocked("beacon", "10.77.1.70", {"--count", "30"});
   EXPECT_EQ(rules().find("10.77.1.20"), std::string::npos) << "the client";
+  EXPECT_EQ(rules().find(std::string(kLabVictim) + "/32"), std::string::npos) << "it is infected";
 
   // XDP drops them, nftables has them as well, and both are told.
   const auto firewall = lab({"exec", "component", "get", "firewall", "-o", "json"});
   const std::string enforcers = json_at(firewall.out, "/heartbeat/detail/enforcers");
   EXPECT_EQ(json_array_size(enforcers, ""), 2U) << firewall.out;
-  EXPECT_EQ(json_at(enforcers, "/0/networks"), "4") << enforcers;
-  EXPECT_EQ(json_at(enforcers, "/1/networks"), "4") << enforcers;
+  EXPECT_EQ(json_at(enforcers, "/0/networks"), "5") << enforcers;
+  EXPECT_EQ(json_at(enforcers, "/1/networks"), "5") << enforcers;
+}
+
+// The infected machine calls its server once a second; that server is blocked, for a while.
+TEST_F(LabAttackTest, ABeaconIsToldAsWhatItIsAndItsServerIsBlockedUntilTheRuleEnds) {
+  ASSERT_NE(ask({"config", "set", "ml-detector", "rules.ttl_s", "15"}), "");
+  expect_blocked("beacon", "10.77.1.70", {"--count", "25"});
+  const std::string told =
+      ask({"detections", "--source", kLabVictim, "--kind", "botnet_c2", "-o", "json"});
+  const std::string first = json_at(told, "/detections/0");
+  EXPECT_EQ(json_at(first, "/destination_ip"), "10.77.1.70") << told;
+  EXPECT_EQ(json_at(first, "/detail/by"), "beacon") << told;
+  EXPECT_EQ(json_at(first, "/detail/reasons/0/what"), "contacts") << told;
+  EXPECT_EQ(json_at(first, "/detail/reasons/1/what"), "period_s") << told;
+  EXPECT_EQ(json_at(first, "/detail/reasons/2/what"), "jitter") << told;
+  EXPECT_TRUE(support::wait_until([&] { return answers_ping("10.77.1.70"); }, 60'000))
+      << "still blocked";
+  EXPECT_EQ(rules().find("10.77.1.70"), std::string::npos);
 }
 
 TEST_F(LabAttackTest, AnAttackIsBlockedThoughTheLeaderDiesInTheMiddle) {

@@ -41,6 +41,31 @@ TEST_F(RuleRefusalTest, TheControlPlanesOwnAddressIsNotBlocked) {
   EXPECT_EQ(answer(*op, "192.0.2.201"), "taken");
 }
 
+TEST_F(RuleRefusalTest, WhatAFirewallProtectsIsRefusedWithItsNameAndWhatToDo) {
+  ASSERT_NO_FATAL_FAILURE(start());
+  const auto op = operator_client();
+  ASSERT_TRUE(op->put_config("global", R"({"heartbeat":{"interval_s":1}})").ok());
+  ASSERT_TRUE(op->put_config("firewall", R"({"allowlist":["198.51.100.0/24"]})").ok());
+  ASSERT_EQ(answer(*op, "198.51.100.9"), "taken");
+  const support::Process firewall =
+      start_agent("firewall", "firewall", {"--dry-run", "--state", folder_ / "rules"});
+  const auto is_refused = [&] { return answer(*op, "198.51.100.7") != "taken"; };
+  ASSERT_TRUE(support::wait_until(is_refused, 20'000 * kSlowdown, 200)) << firewall.err();
+  EXPECT_EQ(answer(*op, "198.51.100.7"),
+            "198.51.100.7/32 is never blocked: the firewall 'firewall' reports that "
+            "198.51.100.0/24 is on the allowlist; take it off there first (ml-guard config edit "
+            "firewall, or global), or name another network");
+  const auto detector = agent_client(base::Role::ml_detector, "ml-detector");
+  EXPECT_THAT(answer(*detector, "198.51.100.7"), HasSubstr("is never blocked"));
+  // What holds more than that is left to the firewalls, and other networks are free.
+  EXPECT_EQ(answer(*op, "198.51.0.0/16"), "taken");
+  EXPECT_EQ(answer(*op, "198.51.101.7"), "taken");
+  // Taken off the list, it may be blocked.
+  ASSERT_TRUE(op->put_config("firewall", "{}").ok());
+  const auto is_taken = [&] { return answer(*op, "198.51.100.7") == "taken"; };
+  EXPECT_TRUE(support::wait_until(is_taken, 20'000 * kSlowdown, 200));
+}
+
 TEST_F(RuleRefusalTest, RulesAreBoundedAndTheAnswerSaysHowManyThereAre) {
   ASSERT_NO_FATAL_FAILURE(start({"--rules-max", "2"}));
   const auto op = operator_client();

@@ -118,7 +118,7 @@ class ScriptedClient final : public etcd_client::Client {
     return unused();
   }
   std::unique_ptr<etcd_client::Subscription> follow_rules(
-      std::uint64_t, std::function<void(const base::RuleSet&)>) override {
+      std::uint64_t, std::function<void(base::RuleSet)>) override {
     return nullptr;
   }
   base::Status put_detections(const std::vector<base::Detection>&) override { return unused(); }

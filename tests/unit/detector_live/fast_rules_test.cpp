@@ -61,12 +61,98 @@ TEST(FastRulesTest, ManyPortsOfOneHostAreAPortScan) {
 
 TEST(FastRulesTest, OnePortOfManyHostsIsASweep) {
   std::vector<Ends> flows;
-  for (std::uint32_t host = 2; host <= 150; ++host) flows.push_back({1, host, 50'000, 445});
+  for (std::uint32_t host = 2; host <= 150; ++host) flows.push_back({1, host, 50'000, 23});
   FastRules rules(1);
   const auto verdict = last_verdict(rules, traffic(flows, flow::kMs));
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->by, "host_sweep");
-  EXPECT_EQ(verdict->destination_port, 445);
+  EXPECT_EQ(verdict->destination_port, 23);
+}
+
+TEST(FastRulesTest, ASweepForFileSharesIsWhatWormsDo) {
+  std::vector<Ends> flows;
+  for (std::uint32_t host = 2; host <= 20; ++host) flows.push_back({1, host, 50'000, 445});
+  FastRules rules(1);
+  const auto verdict = last_verdict(rules, traffic(flows, flow::kMs));
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->kind, "smb_propagation");
+  EXPECT_EQ(verdict->by, "smb_sweep");
+  EXPECT_STREQ(verdict->reasons[0].what, "hosts");
+  // Beside other ports it is a sweep like any other, and needs as many hosts.
+  FlowRecord record = syn_record({1, 2, 50'000, 445});
+  record.windows.source = window_of(60, 5, 20, 0.9);
+  EXPECT_FALSE(rules.look(record));
+  record.windows.source = window_of(60, 5, 40, 0.9);
+  EXPECT_EQ(rules.look(record)->by, "host_sweep");
+}
+
+TEST(FastRulesTest, ManySmbConnectionsToOneHostAreWhatWormsDo) {
+  FastRules rules(1);
+  std::optional<Verdict> verdict;
+  for (std::uint16_t i = 0; i < 18; ++i) {
+    const Ends ends{1, 2, static_cast<std::uint16_t>(40'000 + i), 445};
+    // The host need not say a word: grooming only fills its memory.
+    verdict = rules.look(conversation(ends, i * flow::kMs, i % 2 == 0 ? 0 : 200));
+    EXPECT_EQ(verdict.has_value(), i >= 5) << i;
+  }
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->kind, "smb_propagation");
+  EXPECT_EQ(verdict->by, "smb_flows");
+  EXPECT_NEAR(verdict->score, 0.9, 1e-9);
+  EXPECT_EQ(verdict->evidence, Evidence::proven);
+}
+
+TEST(FastRulesTest, FileSharesOfManyServersAndConnectionsNowAndThenAreNot) {
+  FastRules rules(1);
+  for (std::uint16_t i = 0; i < 60; ++i) {
+    const auto port = static_cast<std::uint16_t>(40'000 + i);
+    EXPECT_FALSE(rules.look(conversation({1, 10U + i, port, 445}, i * flow::kMs)));
+    EXPECT_FALSE(rules.look(conversation({2, 3, port, 445}, i * 15 * flow::kNsPerSecond)));
+  }
+}
+
+TEST(FastRulesTest, WhoAsksForEachPortAgainAndAgainFloodsAndDoesNotScan) {
+  FastRules rules(1);
+  EXPECT_EQ(rules.look(half_open_with(window_of(600, 60, 1, 1), window_of(600, 60, 1, 1)))->by,
+            "port_scan");
+  EXPECT_EQ(rules.look(half_open_with(window_of(1'800, 60, 1, 1), window_of(1'800, 60, 1, 1)))->by,
+            "syn_flood");
+}
+
+std::optional<Verdict> beacon_to(FastRules& rules, const Ends& ends, int contacts = 60) {
+  std::optional<Verdict> last;
+  for (int i = 0; i < contacts; ++i) {
+    const auto at_ns = static_cast<std::uint64_t>(i) * 60 * flow::kNsPerSecond;
+    last = rules.look(conversation(ends, at_ns));
+  }
+  return last;
+}
+
+TEST(FastRulesTest, ABeaconAccusesItsServer) {
+  FastRules rules(1);
+  rules.set_trusted({});
+  const auto verdict = beacon_to(rules, {1, 2, 50'000, 443});
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->kind, "botnet_c2");
+  EXPECT_EQ(verdict->by, "beacon");
+  EXPECT_NEAR(verdict->score, 0.9, 1e-9);
+  EXPECT_EQ(verdict->evidence, Evidence::proven);
+  EXPECT_EQ(verdict->suspected().bytes, verdict->destination.bytes);
+  ASSERT_EQ(verdict->reason_count, 3U);
+  EXPECT_STREQ(verdict->reasons[0].what, "contacts");
+  EXPECT_EQ(verdict->reasons[0].value, 60);
+  EXPECT_STREQ(verdict->reasons[1].what, "period_s");
+  EXPECT_EQ(verdict->reasons[1].value, 60);
+  EXPECT_STREQ(verdict->reasons[2].what, "jitter");
+}
+
+// Monitoring, agents and name servers are regular as well.
+TEST(FastRulesTest, NoBeaconIsSeenInsideNorToNameServers) {
+  FastRules rules(1);
+  EXPECT_FALSE(beacon_to(rules, {1, 2, 50'000, 443})) << "10.0.0.0/8 is private";
+  rules.set_trusted({*parse_network("192.0.2.0/24")});
+  EXPECT_FALSE(beacon_to(rules, {1, 3, 50'000, 53}));
+  EXPECT_TRUE(beacon_to(rules, {1, 4, 50'000, 443}));
 }
 
 TEST(FastRulesTest, ASlowScanIsBelowTheLimit) {
@@ -171,6 +257,7 @@ TEST(FastRulesTest, PairsAreBounded) {
     rules.look(conversation({host, 2, 40'000, 22}));
   }
   EXPECT_EQ(rules.pairs(), 100U);
+  EXPECT_EQ(rules.beacon_pairs(), 100U);
 }
 
 TEST(FastRulesTest, LimitsHoldFromTheNextFlowOn) {

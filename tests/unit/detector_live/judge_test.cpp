@@ -73,6 +73,56 @@ TEST(JudgeTest, AScanBecomesADetectionAndThenARule) {
   EXPECT_EQ(json::parse(told[0].detail)["not_blocked"], "low_score");
 }
 
+std::vector<FlowRecord> beacon_records(std::size_t count) {
+  std::vector<FlowRecord> records;
+  for (std::size_t i = 0; i < count; ++i) {
+    records.push_back(conversation({1, 2, 50'000, 443}, i * 60 * flow::kNsPerSecond));
+  }
+  return records;
+}
+
+// 10.0.0.0/8 is private: outside only where `home` says so.
+PolicySettings home_of_one() {
+  PolicySettings settings;
+  settings.home = {*parse_network("10.0.0.1")};
+  return settings;
+}
+
+TEST(JudgeTest, ABeaconIsReportedAndItsServerBlockedWhereThatIsWanted) {
+  Judge judge({}, home_of_one(), 1, kNow);
+  const auto reported = judge.look(beacon_records(100), kNow);
+  ASSERT_EQ(reported.size(), 1U);
+  EXPECT_EQ(json::parse(reported[0].detail)["not_blocked"], "low_score");
+  PolicySettings settings = home_of_one();
+  settings.block_c2_servers = true;
+  Judge blocking({}, settings, 1, kNow);
+  const auto told = blocking.look(beacon_records(100), kNow);
+  ASSERT_EQ(told.size(), 2U);
+  const base::Detection detection = detection_of(told[1], "ml-detector", "d1", kNow.wall_ms);
+  EXPECT_EQ(detection.kind, "botnet_c2");
+  EXPECT_EQ(detection.source_ip, "10.0.0.1");
+  const base::Rule rule = rule_of(told[1], "ml-detector");
+  EXPECT_EQ(rule.cidr, "10.0.0.2/32");
+  EXPECT_EQ(rule.id, detection.rule_id);
+  EXPECT_NE(rule.reason.find("period_s 60 (limit 3600), jitter 0 (limit 0.2), from 10.0.0.1"),
+            std::string::npos)
+      << rule.reason;
+  EXPECT_EQ(json::parse(told[1].detail)["suspect"], "destination");
+}
+
+TEST(JudgeTest, NoBeaconIsTheHeartbeatOfAnAgentOrWhatIsAllowed) {
+  PolicySettings settings = home_of_one();
+  EXPECT_EQ(Judge({}, settings, 1, kNow).look(beacon_records(100), kNow).size(), 1U);
+  settings.own = {*parse_network("10.0.0.2")};
+  EXPECT_TRUE(Judge({}, settings, 1, kNow).look(beacon_records(100), kNow).empty());
+  settings.own.clear();
+  Judge judge({}, settings, 1, kNow);
+  settings.allowlist = {*parse_network("10.0.0.0/30")};
+  judge.set_settings(settings, kNow);
+  EXPECT_TRUE(judge.look(beacon_records(100), kNow).empty());
+  EXPECT_TRUE(Judge({}, {}, 1, kNow).look(beacon_records(100), kNow).empty()) << "inside";
+}
+
 TEST(JudgeTest, WhatGoesOnIsToldAfterTheInterval) {
   Judge judge({}, {}, 1, kNow);
   judge.look(scan_records(100), kNow);
@@ -85,7 +135,7 @@ TEST(JudgeTest, WhatGoesOnIsToldAfterTheInterval) {
 // Attack and everyday flows in turn, more than one chunk of them; and with the rules, which leave
 // the model only some of each chunk.
 TEST(JudgeTest, TheModelJudgesAsItDoesAlone) {
-  auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v2.json");
+  auto shipped = Model::load(std::string(MLGUARD_SOURCE_DIR) + "/data/models/flows-v3.json");
   ASSERT_TRUE(shipped.ok()) << shipped.error().message;
   const auto model = std::make_shared<const LoadedModel>(std::move(*shipped));
   std::vector<FlowRecord> records;

@@ -21,6 +21,7 @@ TEST(DetectorConfigTest, TheShippedDocumentSaysWhatTheCodeHasAsDefaults) {
   EXPECT_EQ(shipped->fast_rules, empty->fast_rules);
   EXPECT_EQ(shipped->policy.detect, empty->policy.detect);
   EXPECT_EQ(shipped->policy.block, empty->policy.block);
+  EXPECT_EQ(shipped->policy.block_c2_servers, empty->policy.block_c2_servers);
   EXPECT_EQ(shipped->policy.ttl_s, empty->policy.ttl_s);
   EXPECT_EQ(shipped->policy.ttl_max_s, empty->policy.ttl_max_s);
   EXPECT_EQ(shipped->policy.forgeable_ttl_s, empty->policy.forgeable_ttl_s);
@@ -50,9 +51,12 @@ TEST(DetectorConfigTest, EveryValueIsTaken) {
     "thresholds": {"detect": 0.1, "block": 0.2},
     "fast_rules": {"enabled": false, "scan_ports": 3, "sweep_hosts": 4, "scan_half_open": 0.5,
       "flood_flows": 60, "flood_half_open": 0.7, "brute_force_attempts": 8,
-      "brute_force_bytes": 9, "brute_force_ports": ["10", "65535"]},
-    "rules": {"enabled": false, "ttl_s": 11, "ttl_max_s": 12, "forgeable_ttl_s": 13,
-      "model_flows_min": 18, "per_minute_max": 14, "per_prefix_max": 15},
+      "brute_force_bytes": 9, "brute_force_ports": ["10", "65535"],
+      "smb_hosts": 19, "smb_flows": 20, "beacon_contacts": 21, "beacon_period_min_s": 22.5,
+      "beacon_period_max_s": 23.5, "beacon_jitter": 0.25, "beacon_bytes": 26,
+      "beacon_ports_ignored": ["27"]},
+    "rules": {"enabled": false, "block_c2_servers": true, "ttl_s": 11, "ttl_max_s": 12,
+      "forgeable_ttl_s": 13, "model_flows_min": 18, "per_minute_max": 14, "per_prefix_max": 15},
     "reports": {"interval_s": 16, "per_minute_max": 17},
     "allowlist": ["10.0.0.0/8"], "home": ["192.0.2.0/24", "2001:db8::1"]})");
   ASSERT_TRUE(config.ok()) << config.error().message;
@@ -69,11 +73,16 @@ TEST(DetectorConfigTest, EveryValueIsTaken) {
   limits.brute_force_attempts = 8;
   limits.brute_force_bytes = 9;
   limits.brute_force_ports = {10, 65535};
+  limits.smb_hosts = 19;
+  limits.smb_flows = 20;
+  limits.beacon = {21, 22.5, 23.5, 0.25, 26};
+  limits.beacon_ports_ignored = {27};
   EXPECT_EQ(config->fast_rules, limits);
   const PolicySettings& policy = config->policy;
   EXPECT_EQ(policy.detect, 0.1);
   EXPECT_EQ(policy.block, 0.2);
   EXPECT_FALSE(policy.rules_enabled);
+  EXPECT_TRUE(policy.block_c2_servers);
   EXPECT_EQ(policy.ttl_s, 11U);
   EXPECT_EQ(policy.ttl_max_s, 12U);
   EXPECT_EQ(policy.forgeable_ttl_s, 13U);
@@ -90,6 +99,12 @@ TEST(DetectorConfigTest, WhatIsNoPortOrHashIsRefusedByItsName) {
   const auto port = parse_detector_config(R"({"fast_rules":{"brute_force_ports":["ssh"]}})");
   ASSERT_FALSE(port.ok());
   EXPECT_NE(port.error().message.find("brute_force_ports"), std::string::npos);
+  const auto ignored = parse_detector_config(R"({"fast_rules":{"beacon_ports_ignored":["0"]}})");
+  ASSERT_FALSE(ignored.ok());
+  EXPECT_NE(ignored.error().message.find("beacon_ports_ignored"), std::string::npos);
+  const auto period = parse_detector_config(R"({"fast_rules":{"beacon_period_max_s":1}})");
+  ASSERT_FALSE(period.ok());
+  EXPECT_NE(period.error().message.find("beacon_period_min_s"), std::string::npos);
   const auto hash = parse_detector_config(R"({"model":{"sha256":"abc"}})");
   ASSERT_FALSE(hash.ok());
   EXPECT_NE(hash.error().message.find("model.sha256"), std::string::npos);

@@ -64,6 +64,33 @@ TEST_F(PolicyTest, FromDetectOnReportedFromBlockOnBlocked) {
   EXPECT_EQ(fate_of(verdict_from("192.0.2.2", 0.9)), Withheld::none);
 }
 
+Verdict beacon_of(const std::string& source, const std::string& server) {
+  Verdict verdict = verdict_from(source, 0.95, Evidence::proven, "botnet_c2");
+  verdict.destination = address(server);
+  verdict.suspect = Suspect::destination;
+  return verdict;
+}
+
+TEST_F(PolicyTest, TheServerOfABeaconIsReportedAndBlockedOnlyWhereThatIsWanted) {
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.5", "203.0.113.1")), Withheld::c2_servers_off);
+  settings_.block_c2_servers = true;
+  settings_.home = {*parse_network("10.0.0.0/8")};
+  settings_.own = {*parse_network("203.0.113.3")};
+  settings_.allowlist = {*parse_network("203.0.113.4"), *parse_network("10.0.0.6")};
+  use(settings_);
+  pass_ms(kMinuteMs);
+  const auto report = decide(beacon_of("10.0.0.5", "203.0.113.2"));
+  ASSERT_TRUE(report && report->block);
+  EXPECT_EQ(report->block->address.bytes, address("203.0.113.2").bytes);
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.5", "10.0.0.9")), Withheld::home);
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.5", "203.0.113.3")), Withheld::own_address);
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.5", "203.0.113.4")), Withheld::allowlisted);
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.6", "203.0.113.5")), Withheld::allowlisted)
+      << "who is trusted may call whom it likes";
+  EXPECT_EQ(fate_of(beacon_of("10.0.0.7", "203.0.113.2")), Withheld::already_blocked)
+      << "told all the same: it is infected as well";
+}
+
 TEST_F(PolicyTest, OneReportForASourceAndClassInAnInterval) {
   EXPECT_TRUE(decide(verdict_from("192.0.2.1", 0.8)));
   for (int i = 0; i < 41; ++i) EXPECT_FALSE(decide(verdict_from("192.0.2.1", 0.8)));

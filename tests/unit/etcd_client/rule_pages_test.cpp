@@ -102,6 +102,17 @@ TEST_F(RulePagesTest, AChangeBetweenTwoPagesIsCaughtUp) {
   EXPECT_EQ(base::rule_set_digest(set->rules), base::rule_set_digest(all_rules()));
 }
 
+// Whatever else is written while pages are read moves the revision: registrations, for one.
+TEST_F(RulePagesTest, ARevisionThatMovesWithoutRulesNeedsNothingMore) {
+  difference_.full = false;
+  changes_always_ = true;
+  const auto set = fetch();
+  ASSERT_TRUE(set.ok()) << set.error().message;
+  EXPECT_EQ(set->rules.size(), 35U);
+  EXPECT_EQ(base::rule_set_digest(set->rules), set->digest);
+  EXPECT_EQ(requests_, 5) << "four pages, and the difference to the last one";
+}
+
 TEST_F(RulePagesTest, RulesThatNeverRestEndInAClearError) {
   difference_.full = true;
   changes_always_ = true;

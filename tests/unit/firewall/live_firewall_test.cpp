@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/rule_scope.h"
 #include "support/temp_dir.h"
 #include "support/wait_until.h"
 #include "unit/firewall/networks.h"
@@ -175,6 +176,29 @@ TEST_F(LiveFirewallTest, TheHostItselfIsNeverBlocked) {
   ASSERT_TRUE(holds({"203.0.113.1"}));
   EXPECT_TRUE(wait_until([&] { return detail()["exceptions"]["count"] == 1; }));
   EXPECT_EQ(detail()["exceptions"]["rules"][0]["why"], "198.18.0.1 is an address of this host");
+}
+
+TEST_F(LiveFirewallTest, WhatIsProtectedHereIsToldButForWhatIsProtectedEverywhere) {
+  start(R"({"allowlist": ["127.0.0.0/8", "203.0.113.0/24", "198.18.0.1"]})");
+  live_->control_plane_is_at({{net("203.0.113.3"), "an instance of the control plane"},
+                              {net("127.0.0.1"), "an instance of the control plane"}});
+  const nlohmann::json expected = {{"an address of this host", {"198.18.0.1"}},
+                                   {"an instance of the control plane", {"203.0.113.3"}},
+                                   {"on the allowlist", {"203.0.113.0/24"}}};
+  EXPECT_TRUE(wait_until([&] { return detail()["protected"]["networks"] == expected; }))
+      << detail().dump();
+  EXPECT_EQ(detail()["protected"]["count"], 3);
+}
+
+TEST_F(LiveFirewallTest, OfMuchThatIsProtectedTheFirstIsToldAndTheRestCounted) {
+  nlohmann::json allowlist;
+  for (int i = 0; i < 200; ++i) allowlist.push_back("2001:db8:" + std::to_string(i) + "::/48");
+  start(nlohmann::json({{"allowlist", allowlist}}).dump());
+  ASSERT_TRUE(wait_until([&] { return detail()["protected"]["count"] == 201; }));
+  const nlohmann::json networks = detail()["protected"]["networks"];
+  EXPECT_EQ(networks["an address of this host"].size(), 1U);
+  EXPECT_EQ(networks["on the allowlist"].size(), base::kProtectedToldMax - 1);
+  EXPECT_LE(live_->detail().size(), base::kDetailBytesMax);
 }
 
 TEST_F(LiveFirewallTest, ADryRunClearsAndHoldsNothing) {

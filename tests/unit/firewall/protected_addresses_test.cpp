@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
 #include "unit/firewall/networks.h"
 
 namespace mlguard::firewall {
@@ -84,6 +89,36 @@ TEST(ProtectedAddressesTest, ARuleOfTooManyPiecesIsRefused) {
   const Verdict verdict = ProtectedAddresses(many).judge(net("10.0.0.0/8"), Origin::operator_);
   EXPECT_THAT(verdict.pieces, IsEmpty());
   EXPECT_THAT(verdict.why, HasSubstr("more than 4096 prefixes"));
+}
+
+// By trying every protected network, as no clever search does.
+TEST(ProtectedAddressesTest, WhatIsFoundIsWhatComparingWithAllFinds) {
+  std::mt19937 random(5);
+  const auto network = [&random] {
+    const auto bits = 16 + random() % 17;
+    const std::string text = "10.0." + std::to_string(random() % 2 * 128 + random() % 4) + "." +
+                             std::to_string(random() % 4 * 64) + "/" + std::to_string(bits);
+    return net(text);
+  };
+  for (int round = 0; round < 200; ++round) {
+    std::vector<ProtectedNetwork> given(random() % 8, {Network(), "given"});
+    for (ProtectedNetwork& one : given) one.network = network();
+    const ProtectedAddresses all(given);
+    for (int i = 0; i < 50; ++i) {
+      const Network asked = network();
+      const auto touches = [&](const ProtectedNetwork& one) {
+        return contains(one.network, asked) || contains(asked, one.network);
+      };
+      const auto covers = [&](const ProtectedNetwork& one) { return contains(one.network, asked); };
+      const bool is_free = std::none_of(given.begin(), given.end(), touches);
+      const Verdict verdict = all.judge(asked, Origin::operator_);
+      ASSERT_EQ(all.frees(asked, Origin::operator_), is_free);
+      ASSERT_EQ(verdict.why.empty(), is_free);
+      if (std::any_of(given.begin(), given.end(), covers)) {
+        ASSERT_TRUE(verdict.pieces.empty());
+      }
+    }
+  }
 }
 
 }  // namespace

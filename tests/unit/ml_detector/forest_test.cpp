@@ -62,13 +62,42 @@ TEST_P(SameAsXgboostTest, OnAHundredThousandRowsToAMillionth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, SameAsXgboostTest,
-                         testing::Values(Sizes{2, 100, 6}, Sizes{6, 20, 5}, Sizes{2, 13, 10},
-                                         Sizes{3, 1, 1}),
+                         testing::Values(Sizes{2, 100, 6}, Sizes{6, 20, 5}, Sizes{6, 7, 6},
+                                         Sizes{2, 13, 10}, Sizes{3, 1, 1}),
                          [](const auto& of) {
                            return std::to_string(of.param.classes) + "Classes" +
                                   std::to_string(of.param.rounds) + "RoundsOfDepth" +
                                   std::to_string(of.param.depth);
                          });
+
+// Batches are judged in another way than rows, in one that depends on the processor and on how many
+// rows are left.
+TEST(ForestTest, ABatchOfAnySizeIsJudgedAsItsRowsAre) {
+  constexpr std::size_t kClasses = 3;
+  const TrainedModel trained = trained_model(kClasses, kFeatures, 9, 6);
+  const auto model = Model::parse(model_file_text(trained.xgboost, kClasses, kFeatures));
+  ASSERT_TRUE(model.ok()) << model.error().message;
+  const Forest& forest = model->forest();
+  ASSERT_EQ(forest.depth(), 6U);
+  LabelledRows rows = made_up_rows(150, kFeatures, kClasses, 3);
+  std::vector<float>& values = rows.values;
+  for (std::size_t i = 0; i < values.size(); i += 7) {
+    constexpr std::array<float, 5> kOdd = {kNaN, kInfinity, -kInfinity, -0.0F, 0.0F};
+    values[i] = kOdd[i % kOdd.size()];
+  }
+  for (std::size_t count = 1; count <= 150; ++count) {
+    std::vector<float> batch(count * kClasses + 1, -1);
+    forest.margins(values.data(), count, batch.data());
+    EXPECT_EQ(batch.back(), -1) << "nothing is written behind the last row";
+    for (std::size_t i = 0; i < count; ++i) {
+      std::array<float, kClasses> alone{};
+      forest.margins(values.data() + i * kFeatures, alone.data());
+      for (std::size_t c = 0; c < kClasses; ++c) {
+        ASSERT_EQ(alone[c], batch[i * kClasses + c]) << "row " << i << " of " << count;
+      }
+    }
+  }
+}
 
 // Feature 0 below 1: 10, else feature 1 below 2: 20, else 30. Missing goes left, then right.
 TrainedForest two_levels() {

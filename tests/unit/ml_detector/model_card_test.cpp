@@ -48,7 +48,7 @@ TEST(ModelCardTest, ThePictureHasALineForEachClassThatIsThere) {
 // The shipped model is read by this build, and docs/model-card.md speaks of it and no other.
 TEST(ModelCardTest, TheCardIsThatOfTheShippedModel) {
   const std::string root = MLGUARD_SOURCE_DIR;
-  const auto model = Model::load(root + "/data/models/flows-v2.json");
+  const auto model = Model::load(root + "/data/models/flows-v3.json");
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_TRUE(knows_traffic_classes(*model));
   const auto card = base::read_file(root + "/docs/model-card.md", 1U << 20U);
@@ -58,7 +58,7 @@ TEST(ModelCardTest, TheCardIsThatOfTheShippedModel) {
 
 TEST(ModelCardTest, InputsAreListedByHowMuchWeightPassesThem) {
   const std::string root = MLGUARD_SOURCE_DIR;
-  const auto model = Model::load(root + "/data/models/flows-v2.json");
+  const auto model = Model::load(root + "/data/models/flows-v3.json");
   ASSERT_TRUE(model.ok());
   const std::string all = input_table_text(*model, kInputs);
   const std::string some = input_table_text(*model, 3);

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <random>
 
 #include "ml_detector/evaluation.h"
 #include "ml_detector/report.h"
+#include "ml_detector/within_scenario.h"
 
 namespace mlguard::ml_detector {
 namespace {
@@ -63,8 +66,8 @@ TEST(TrainerTest, WhatTellsClassesApartIsFound) {
   ASSERT_TRUE(model.ok());
   const Examples others = made_up_examples(2);
   const Evaluation result = evaluate(others, probabilities_of(others, *model), *model);
-  EXPECT_GT(result.confusion.macro_f1(), 0.97);
-  EXPECT_EQ(result.confusion.total(), others.flows.size());
+  EXPECT_GT(result.of(Layers::model).confusion.macro_f1(), 0.97);
+  EXPECT_EQ(result.of(Layers::model).confusion.total(), others.flows.size());
   EXPECT_GT(average_precision(result.curves[0]), 0.99);
 }
 
@@ -164,16 +167,64 @@ TEST(EvaluationTest, FalseAlarmsAreCountedByFlowHostAndHour) {
     examples.flows.push_back(example);
   }
   const Evaluation result = evaluate(examples, probabilities_of(examples, *model), *model);
-  EXPECT_EQ(result.confusion.total(), 10);
-  EXPECT_EQ(result.false_alarms[0].flows, 10U);
-  EXPECT_EQ(result.false_alarms[0].sources, 2U);
+  const Verdicts& by_model = result.of(Layers::model);
+  EXPECT_EQ(by_model.confusion.total(), 10);
+  EXPECT_EQ(by_model.false_alarms[0].flows, 10U);
+  EXPECT_EQ(by_model.false_alarms[0].sources, 2U);
   EXPECT_NEAR(result.benign_hours, 30.0 / 3'600, 1e-9);
-  EXPECT_DOUBLE_EQ(result.confusion.benign_false_positive_rate(), 1);
+  EXPECT_DOUBLE_EQ(by_model.confusion.benign_false_positive_rate(), 1);
   const auto json = nlohmann::json::parse(metrics_json(result));
   EXPECT_EQ(json["flows"], 10);
   EXPECT_EQ(json["benign_false_positive_rate"], 1);
-  EXPECT_NE(alarm_table(result).find("| 0.5 | 10 | 1200.000 | 2 | 240.000 |"), std::string::npos)
-      << alarm_table(result);
+  const std::string table = alarm_table(by_model.false_alarms, result.benign_hours);
+  EXPECT_NE(table.find("| 0.5 | 10 | 1200.000 | 2 | 240.000 |"), std::string::npos) << table;
+}
+
+// As it is served: a rule's class stands, and everything else is the model's.
+TEST(EvaluationTest, TheDetectorHasTheRulesClassWhereARuleAccuses) {
+  const auto trained = train(made_up_examples(1), quick(), "{}", say_nothing);
+  const auto model = Model::parse(trained->model);
+  Examples examples = made_up_examples(3);
+  Example& first = examples.flows.front();
+  ASSERT_EQ(first.class_index, 0);
+  first.rule_class = 2;
+  first.rule_score = 0.8F;
+  const Evaluation result = evaluate(examples, probabilities_of(examples, *model), *model);
+  const Verdicts& by_model = result.of(Layers::model);
+  const Verdicts& by_both = result.of(Layers::detector);
+  EXPECT_EQ(by_both.confusion.count(0, 2), by_model.confusion.count(0, 2) + 1);
+  EXPECT_EQ(by_both.false_alarms[1].flows, by_model.false_alarms[1].flows + 1);
+  EXPECT_EQ(by_both.false_alarms[2].flows, by_model.false_alarms[2].flows);
+  EXPECT_EQ(result.captures[first.capture].accused_by_rules, 1U);
+  EXPECT_EQ(by_both.confusion.count(1, 1), by_model.confusion.count(1, 1));
+}
+
+TEST(WithinScenarioTest, OfEachCaptureTheFirstFlowsAreLearntAndVariantsAreLeftOut) {
+  Examples examples = made_up_examples(1);
+  for (std::size_t i = 0; i < examples.flows.size(); ++i) {
+    examples.flows[i].first_ns = (examples.flows.size() - i) * kSecond;
+  }
+  examples.captures[1].variant = Variant::slower;
+  const ByTime parts = cut_by_time(examples);
+  std::vector<std::size_t> learnt(examples.captures.size());
+  std::vector<std::uint64_t> last_learnt_ns(examples.captures.size());
+  for (const Example& example : parts.earlier.flows) {
+    ++learnt[example.capture];
+    last_learnt_ns[example.capture] = std::max(last_learnt_ns[example.capture], example.first_ns);
+  }
+  for (const Example& example : parts.later.flows) {
+    EXPECT_GT(example.first_ns, last_learnt_ns[example.capture]);
+  }
+  EXPECT_EQ(learnt[1], 0U);
+  EXPECT_EQ(parts.earlier.flows.size() + parts.later.flows.size() + kFlowsOfCapture,
+            examples.flows.size());
+  EXPECT_EQ(learnt[0], static_cast<std::size_t>(std::ceil(kLearntShare * kFlowsOfCapture)));
+}
+
+TEST(WithinScenarioTest, WhatTheEarlierFlowsTeachIsFoundInTheLaterOnes) {
+  const auto result = within_scenario(made_up_examples(1), quick(), say_nothing);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_GT(result->of(Layers::model).confusion.macro_f1(), 0.9);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "pipeline/flow_receiver.h"
 #include "pipeline/flow_sender.h"
 #include "pipeline/pipe_endpoint.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/pipeline/samples.h"
 
 namespace mlguard::pipeline {
@@ -80,6 +81,22 @@ TEST(PipeTest, WithoutAKeyFlowsWaitAndWhatFindsNoRoomIsShed) {
   ASSERT_TRUE(from->set_keys({pipeline_key(1)}).ok());
   EXPECT_EQ(collect(*to, kQueuedFlowsMax).size(), kQueuedFlowsMax);
   EXPECT_TRUE(from->counters().has_key);
+}
+
+TEST(PipeTest, ASenderKnowsWhetherADetectorIsThere) {
+  const base::ManualClock clock;
+  auto to = receiver(clock);
+  const std::string endpoint = to->endpoint();
+  const auto from = sender(endpoint, clock);
+  const auto is = [&](bool connected) {
+    return support::wait_until([&] { return from->counters().connected == connected; });
+  };
+  EXPECT_TRUE(is(true));
+  to.reset();
+  EXPECT_TRUE(is(false));
+  to = receiver(clock);
+  ASSERT_TRUE(from->set_endpoint(to->endpoint()).ok());
+  EXPECT_TRUE(is(true));
 }
 
 TEST(PipeTest, AnAnnouncedKeyIsUsedOnceItIsActive) {

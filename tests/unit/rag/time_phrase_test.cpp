@@ -71,6 +71,23 @@ TEST(TimePhraseTest, WeekdaysAreTheLastOfTheirName) {
   EXPECT_EQ(range_in("since sat"), "11-21T00:00 -");
 }
 
+TEST(TimePhraseTest, MonthsMayBeWrittenAsWords) {
+  EXPECT_EQ(range_in("what changed on November 23"), "11-23T00:00 11-24T00:00");
+  EXPECT_EQ(range_in("attacks on 23 nov"), "11-23T00:00 11-24T00:00");
+  EXPECT_EQ(range_in("since the 23rd of November"), "11-23T00:00 -");
+  EXPECT_EQ(range_in("between Nov 20 and Nov 22"), "11-20T00:00 11-23T00:00");
+  EXPECT_EQ(range_in("since november 25th at 14:30"), "11-25T14:30 -");
+  EXPECT_EQ(range_in("on november 25 in the evening"), "11-25T00:00 11-26T00:00");
+  EXPECT_EQ(phrase_in("what changed on 3 may 2024")->from_ms, ms("2024-05-03T00:00:00Z"));
+  // Of days that are to come this year, last year's; a 29th of February is of a leap year.
+  EXPECT_EQ(phrase_in("on december 24")->from_ms, ms("2025-12-24T00:00:00Z"));
+  EXPECT_EQ(phrase_in("on february 29")->from_ms, ms("2024-02-29T00:00:00Z"));
+  EXPECT_EQ(range_in("which rules may end"), "none");
+  EXPECT_EQ(range_in("may 10 rules end"), "none");
+  EXPECT_EQ(range_in("since may 10"), "05-10T00:00 -");
+  EXPECT_EQ(range_in("on november 31"), "none");
+}
+
 TEST(TimePhraseTest, DatesAndIsoTimesAreTakenAsTheyAre) {
   EXPECT_EQ(range_in("on 2026-11-20"), "11-20T00:00 11-21T00:00");
   EXPECT_EQ(range_in("since 2026-11-25 10:15"), "11-25T10:15 -");

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "tests/support/wait_until.h"
 #include "tests/unit/server/server_fixture.h"
 
 namespace mlguard::server::test {
@@ -241,7 +242,10 @@ TEST_F(SecurityTest, AnAgentReachesItsOwnComponentOnly) {
     EXPECT_EQ(answer.status, 403) << method << " " << target << " " << answer.message.body;
     EXPECT_TRUE(answer.sealed);
   }
-  EXPECT_NE(op.call("GET", "/v1/audit").message.body.find("\"refused\""), std::string::npos);
+  // Nobody who is refused waits for the record.
+  EXPECT_TRUE(support::wait_until([&] {
+    return op.call("GET", "/v1/audit").message.body.find("\"refused\"") != std::string::npos;
+  }));
 }
 
 TEST_F(SecurityTest, ANameBelongsToTheKeyThatRegisteredIt) {

@@ -13,6 +13,7 @@
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "tests/support/packet_fixtures.h"
+#include "tests/unit/sniffer/capture_files.h"
 
 namespace mlguard::sniffer {
 namespace {
@@ -27,21 +28,6 @@ using support::PacketFixture;
 using support::TempDir;
 using support::write_text;
 
-std::string little_endian(std::uint32_t number) {
-  std::string bytes;
-  for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<char>(number >> (8 * i)));
-  return bytes;
-}
-
-std::string pcap_header(std::uint32_t link) {
-  return little_endian(0xa1b2c3d4) + little_endian(0x00040002) + little_endian(0) +
-         little_endian(0) + little_endian(65'535) + little_endian(link);
-}
-std::string pcap_packet(const std::vector<std::uint8_t>& bytes, std::uint32_t second) {
-  const auto size = static_cast<std::uint32_t>(bytes.size());
-  return little_endian(second) + little_endian(0) + little_endian(size) + little_endian(size) +
-         std::string(bytes.begin(), bytes.end());
-}
 // One section, one Ethernet interface in microseconds, one packet.
 std::string pcapng(const std::vector<std::uint8_t>& bytes) {
   const auto size = static_cast<std::uint32_t>(bytes.size());
@@ -184,6 +170,15 @@ TEST(PcapModeTest, WhatCannotBeReadIsOneClearLineAndNotASuccess) {
   const auto full = sniff({"--pcap", folder / "good", "--flows", "/dev/full"});
   EXPECT_EQ(full.exit.code, 1);
   EXPECT_NE(full.err.find("could not write /dev/full"), std::string::npos) << full.err;
+}
+
+TEST(PcapModeTest, FlagsOfOtherModesAreNamedWithWhatToDo) {
+  for (const char* other : {"--iface", "--endpoints", "--replay"}) {
+    const auto result = sniff({"--pcap", "a.pcap", other, "x"});
+    EXPECT_EQ(result.exit.code, 2) << other;
+    EXPECT_NE(result.err.find(std::string("does not go with ") + other), std::string::npos);
+    EXPECT_NE(result.err.find("sniffer --replay FILE"), std::string::npos) << result.err;
+  }
 }
 
 TEST(PcapModeTest, ACutOffCaptureGivesWhatCameBeforeAndAnError) {

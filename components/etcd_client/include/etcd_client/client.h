@@ -149,7 +149,7 @@ class Client {
   virtual base::Result<base::RuleSet> rules_since(std::uint64_t after, milliseconds wait) = 0;
   // Follows for good: a full set first, then deltas; full again after a gap.
   virtual std::unique_ptr<Subscription> follow_rules(
-      std::uint64_t after, std::function<void(const base::RuleSet&)> changed) = 0;
+      std::uint64_t after, std::function<void(base::RuleSet)> changed) = 0;
 
   // The keys between sniffers and ml-detectors; operators get them without their secrets. Always
   // linearizable: a key that may still vanish must not be used.
