@@ -17,6 +17,7 @@
 
 #include "base/files.h"
 #include "base/logging.h"
+#include "bpf/flow_table.h"
 #include "capture/capture_reader.h"
 #include "capture/link_layer.h"
 #include "flow/tracker.h"
@@ -36,6 +37,15 @@ constexpr double kNsPerElapsedMs = 1e6;
 constexpr std::uint64_t kNsPerWallMs = 1'000'000;
 constexpr unsigned kPercent = 100;
 constexpr std::size_t kPathCharsTold = 200;
+// A capture's sample is the same each time it is played. (The kernel programs' key is a secret
+// because it finds their flows, too.) Multiples of the golden ratio's fraction spread evenly.
+constexpr std::uint32_t kSampleKeyStep = 0x9e3779b9;
+constexpr auto kSampleKey = [] {
+  std::array<std::uint32_t, MLG_HASH_WORDS> key{};
+  std::uint32_t word = 0;
+  for (std::uint32_t& each : key) each = word += kSampleKeyStep;
+  return key;
+}();
 
 const char* to_string(RoundEnd end, bool held) {
   if (end == RoundEnd::all) return "over";
@@ -248,7 +258,7 @@ void CaptureSource::take_next(xdp::FlowRound& round) {
   }
   mlg_flow_key key;
   mlg_flow_key_of(&event.packet, &key);
-  if (mlg_sample_hash(&key) > sample_below_) {
+  if (static_cast<std::uint32_t>(mlg_flow_hash(&key, kSampleKey.data())) > sample_below_) {
     ++fate(MLG_FATE_SAMPLED_OUT);
     return;
   }
