@@ -29,6 +29,25 @@ constexpr int kPeerSilentMs = 15'000;
 
 // A socket, and what its monitor tells of connections that come and go.
 struct Link {
+  Link(zmq::socket_t&& pushing, zmq::socket_t&& monitoring)
+      : socket(std::move(pushing)), events(std::move(monitoring)) {}
+  ~Link() { close(); }
+  Link(Link&&) = default;
+  Link& operator=(Link&& other) noexcept {
+    close();
+    socket = std::move(other.socket);
+    events = std::move(other.events);
+    return *this;
+  }
+
+  void close() noexcept {
+    // The monitor first: ZeroMQ's thread would wait for somebody to listen to what it still tells,
+    // and no socket of the context would connect again.
+    if (socket.handle() != nullptr) zmq_socket_monitor(socket.handle(), nullptr, 0);
+    socket.close();
+    events.close();
+  }
+
   zmq::socket_t socket;
   zmq::socket_t events;
 };
@@ -39,8 +58,8 @@ base::Result<Link> connect(zmq::context_t& context, const std::string& endpoint)
   static std::atomic<std::uint64_t> made = 0;
   const std::string monitor = "inproc://link-" + std::to_string(++made);
   try {
-    Link link{zmq::socket_t(context, zmq::socket_type::push),
-              zmq::socket_t(context, zmq::socket_type::pair)};
+    Link link(zmq::socket_t(context, zmq::socket_type::push),
+              zmq::socket_t(context, zmq::socket_type::pair));
     if (zmq_socket_monitor(link.socket.handle(), monitor.c_str(),
                            ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED) != 0) {
       throw zmq::error_t();
@@ -212,8 +231,7 @@ class FlowSenderImpl final : public FlowSender {
     }
     counters_.flows_shed += queue_.size();
     queue_.clear();
-    link_.socket.close();
-    link_.events.close();
+    link_.close();
   }
 
   // REQUIRES: is_due(). Unlocks while it works.

@@ -160,6 +160,21 @@ TEST(PipeTest, ASenderChangesToAnotherDetectorAndAReceiverToAnotherPort) {
   EXPECT_EQ(collect(*two, 1).size(), 1u);
 }
 
+TEST(PipeTest, ASenderMayChangeItsDetectorOften) {
+  const base::ManualClock clock;
+  const auto to = receiver(clock);
+  const auto from = sender(to->endpoint(), clock, {"", "", 1, 1ms});
+  ASSERT_TRUE(from->set_keys({pipeline_key(1)}).ok());
+  const auto record = sample_records(1)[0];
+  constexpr int kChanges = 100;
+  for (int i = 0; i < kChanges; ++i) {
+    ASSERT_TRUE(to->rebind("tcp://127.0.0.1:0").ok());
+    ASSERT_TRUE(from->set_endpoint(to->endpoint()).ok());
+    ASSERT_TRUE(from->offer(record));
+    ASSERT_EQ(collect(*to, 1).size(), 1u) << "after " << i << " changes";
+  }
+}
+
 TEST(PipeTest, StrangersAreCountedAndHarmNobody) {
   const base::ManualClock clock;
   const auto to = receiver(clock);
