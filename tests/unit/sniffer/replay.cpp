@@ -169,7 +169,8 @@ std::string Replay::wait_for_the_end(std::uint64_t packets) {
   const auto sent = sender_->wait_exit(kReplayMostMs);
   if (!sent || !sent->ok()) return "tcpreplay: " + sender_->err() + sender_->out();
   if (!support::wait_until([&] { return dump_->packets() >= packets; })) {
-    return std::to_string(dump_->packets()) + " packets of " + std::to_string(packets) + " passed";
+    return std::string(kLostOnTheCable) + ": " + std::to_string(dump_->packets()) + " packets of " +
+           std::to_string(packets) + " passed\n";
   }
   if (dump_->finish() != 0) return "libpcap was too slow: nothing to compare with";
   sniffer_->signal(SIGINT);

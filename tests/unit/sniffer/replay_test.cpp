@@ -82,7 +82,11 @@ class EveryCapture {
     for (std::thread& thread : threads) thread.join();
     // The machine may have been too busy with the others: what differs is seen once more, alone.
     for (const std::string& capture : std::exchange(to_repeat_, {})) {
-      const std::string problem = replay_one(capture, 0);
+      constexpr int kTriesMax = 3;  // Of those that lose packets before the sniffer.
+      std::string problem = replay_one(capture, 0);
+      for (int i = 1; i < kTriesMax && problem.starts_with(kLostOnTheCable); ++i) {
+        problem = replay_one(capture, 0);
+      }
       EXPECT_EQ(problem, "") << capture;
     }
   }
@@ -150,8 +154,12 @@ TEST(EveryCaptureTest, ALiveWireGivesTheRecordsOfItsCapture) {
   for (const std::string& capture : captures_under(end_to_end_captures())) {
     captures.push_back(capture);
   }
-  // Shortened in `make test`: one in forty, for three seconds.
-  const bool whole = std::getenv("MLGUARD_ROUNDS") != nullptr;
+  // Shortened in `make test`: one in forty, for three seconds. Those of one name are seen whole.
+  const char* name = std::getenv("MLGUARD_CAPTURE");
+  if (name != nullptr) {
+    std::erase_if(captures, [&](const auto& each) { return each.find(name) == each.npos; });
+  }
+  const bool whole = name != nullptr || std::getenv("MLGUARD_ROUNDS") != nullptr;
   constexpr std::size_t kAtOnce = 16;
   constexpr std::size_t kOneInShort = 40;
   constexpr double kSecondsShort = 3;
