@@ -111,20 +111,12 @@ std::string figure_row(const std::string& name, const Confusion& confusion) {
          figure(confusion.benign_false_positive_rate()) + " |\n";
 }
 
-void add_all(const Confusion& from, Confusion& to) {
-  for (std::size_t truth = 0; truth < from.classes(); ++truth) {
-    for (std::size_t verdict = 0; verdict < from.classes(); ++verdict) {
-      to.add(truth, verdict, from.count(truth, verdict));
-    }
-  }
-}
-
 constexpr const char* kFigureHead =
     "| | flows | malicious | precision | recall | F1 | benign FPR |\n"
     "|---|--:|--:|--:|--:|--:|--:|\n";
 
 struct FigureOfColumns {
-  std::string whole;  // a row
+  std::string whole;  // rows
   std::string days;   // rows
   std::string chosen;
 };
@@ -134,18 +126,21 @@ base::Result<FigureOfColumns> figure_of(const std::vector<LuflowDay>& learnt,
                                         const std::string& name) {
   const auto model = train_luflow(learnt, columns);
   if (!model.ok()) return model.error();
-  Confusion whole(2);
+  std::vector<Scored> all;
   FigureOfColumns text;
   for (const LuflowDay& day : judged) {
-    const auto confusion = judge_luflow(*model, day);
-    if (!confusion.ok()) return confusion.error();
-    add_all(*confusion, whole);
-    text.days += figure_row(day.name, *confusion);
+    const auto scores = luflow_scores(*model, day);
+    if (!scores.ok()) return scores.error();
+    text.days += figure_row(day.name, luflow_confusion(*scores, model->threshold));
+    all.insert(all.end(), scores->begin(), scores->end());
   }
-  text.whole = figure_row(name, whole);
-  text.chosen = name + ": " + std::to_string(model->rounds) + " rounds, malicious from " +
+  text.whole = figure_row("**" + name + "**", luflow_confusion(all, model->threshold)) +
+               figure_row(name + ", were the threshold " + figure(kLuflowPlainThreshold),
+                          luflow_confusion(all, kLuflowPlainThreshold));
+  text.chosen = "- " + name + ": " + std::to_string(model->rounds) + " rounds, malicious from " +
                 figure(model->threshold) + ", F1 " + figure(model->held_back_f1) +
-                " on the day that was held back (weighted).\n";
+                " on the day that was held back (weighted); average precision on eval/ " +
+                figure(average_precision(precision_recall_curve(std::move(all)))) + ".\n";
   return text;
 }
 
@@ -190,18 +185,26 @@ base::Result<LuflowModel> train_luflow(const std::vector<LuflowDay>& days, Luflo
                      static_cast<double>(chosen->at.threshold), chosen->at.f1()};
 }
 
-base::Result<Confusion> judge_luflow(const LuflowModel& model, const LuflowDay& day) {
-  Confusion confusion(2);
-  if (day.flows.empty()) return confusion;
+base::Result<std::vector<Scored>> luflow_scores(const LuflowModel& model, const LuflowDay& day) {
+  if (day.flows.empty()) return std::vector<Scored>();
   const auto booster = Booster::load(model.xgboost);
   if (!booster.ok()) return booster.error();
   LabelledRows rows;
   append_day(day, model.columns, {}, rows);
-  const auto scores = booster->predict(rows);
-  if (!scores.ok()) return scores.error();
-  for (std::size_t i = 0; i < day.flows.size(); ++i) {
-    const bool accused = static_cast<double>((*scores)[i]) >= model.threshold;
-    confusion.add(day.flows[i].malicious ? 1 : 0, accused ? 1 : 0);
+  const auto probabilities = booster->predict(rows);
+  if (!probabilities.ok()) return probabilities.error();
+  std::vector<Scored> scores(day.flows.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    scores[i] = {(*probabilities)[i], day.flows[i].malicious, 1};
+  }
+  return scores;
+}
+
+Confusion luflow_confusion(const std::vector<Scored>& scores, double threshold) {
+  Confusion confusion(2);
+  for (const Scored& one : scores) {
+    const bool accused = static_cast<double>(one.score) >= threshold;
+    confusion.add(one.positive ? 1 : 0, accused ? 1 : 0);
   }
   return confusion;
 }
@@ -228,10 +231,10 @@ base::Result<std::string> luflow_text(const std::string& folder, const Say& say)
          days_line("Trained on ", *learnt) + ", of which " + learnt->back().name +
          " was held back to choose rounds and threshold.\n" + days_line("Judged on ", *judged) +
          ".\n\n" + kFigureHead + ours->whole + more->whole +
-         "| baseline: XGBoost without ports | | | | | " + figure(kLuflowBaselineF1) +
-         " | |\n\nBy day, " + told + ":\n\n" + kFigureHead + ours->days +
+         "| baseline: XGBoost without ports | – | – | – | – | " + figure(kLuflowBaselineF1) +
+         " | – |\n\nBy day, " + told + ":\n\n" + kFigureHead + ours->days +
          "\nBy day, with the entropies:\n\n" + kFigureHead + more->days +
-         "\nChosen: " + ours->chosen + "Chosen: " + more->chosen + "\n";
+         "\nWhat was chosen on train/:\n\n" + ours->chosen + more->chosen + "\n";
 }
 
 }  // namespace mlguard::ml_detector

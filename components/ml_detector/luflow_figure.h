@@ -20,6 +20,9 @@
 namespace mlguard::ml_detector {
 
 inline constexpr double kLuflowBaselineF1 = 0.914;  // of ../shared/data/README.md
+// What XGBoost itself takes for the threshold: shown beside the one that was chosen, to tell what
+// the choice does; nothing is chosen by that comparison.
+inline constexpr double kLuflowPlainThreshold = 0.5;
 
 // What a model of LUFlow looks at.
 enum class LuflowColumns { inputs, inputs_and_own };
@@ -35,8 +38,10 @@ struct LuflowModel {
 // `days`: of train/, in their order in time. Errors: invalid_argument when there are fewer than two
 // days, or either part lacks benign or malicious flows; internal / "xgboost".
 base::Result<LuflowModel> train_luflow(const std::vector<LuflowDay>& days, LuflowColumns columns);
-// Malicious is class 1.
-base::Result<Confusion> judge_luflow(const LuflowModel& model, const LuflowDay& day);
+// By flow of the day: the probability that it is malicious, and whether it is.
+base::Result<std::vector<Scored>> luflow_scores(const LuflowModel& model, const LuflowDay& day);
+// Malicious is class 1: what has the threshold or more.
+Confusion luflow_confusion(const std::vector<Scored>& scores, double threshold);
 
 // The whole figure as Markdown, of `folder`/{train,eval}; a sentence when there is no such folder.
 base::Result<std::string> luflow_text(const std::string& folder, const Say& say);
