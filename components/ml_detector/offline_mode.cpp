@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "ml_detector/evaluation.h"
+#include "ml_detector/luflow_figure.h"
 #include "ml_detector/model_card.h"
 #include "ml_detector/report.h"
 #include "ml_detector/served.h"
@@ -246,6 +247,9 @@ int run_evaluate(Arguments& arguments) {
     if (!within.ok()) return fail(within.error());
     *served += "### Within the scenario\n\n" + *within;
   }
+  const auto luflow = luflow_text(arguments.data + "/flows/luflow", say);
+  if (!luflow.ok()) return fail(luflow.error());
+  *served += "### LUFlow\n\n" + *luflow;
   std::printf("\n%s", served->c_str());
   if (arguments.card.empty()) return 0;
   const auto written = write_card(arguments, evaluation, *model, *served);
