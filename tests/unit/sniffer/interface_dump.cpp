@@ -8,7 +8,7 @@
 namespace mlguard::sniffer {
 namespace {
 
-constexpr int kSnapBytes = 65'536;
+constexpr int kDumpSnapBytes = 65'536;
 constexpr int kBufferBytes = 64 << 20;
 
 [[noreturn]] void give_up(const char* what) {
@@ -22,7 +22,7 @@ InterfaceDump::InterfaceDump(const std::string& interface, const std::string& pa
   char problem[PCAP_ERRBUF_SIZE] = {};
   capture_ = pcap_create(interface.c_str(), problem);
   if (capture_ == nullptr) give_up(problem);
-  pcap_set_snaplen(capture_, kSnapBytes);
+  pcap_set_snaplen(capture_, kDumpSnapBytes);
   pcap_set_buffer_size(capture_, kBufferBytes);
   pcap_set_immediate_mode(capture_, 1);
   pcap_set_tstamp_precision(capture_, PCAP_TSTAMP_PRECISION_NANO);
