@@ -19,7 +19,8 @@ constexpr const char* kHeader =
     "src_port,time_end,time_start,total_entropy,label,duration\n";
 constexpr const char* kMalicious =
     "52.5,270,192,786,445,4.5,6,4,6,47331,56965,159416,159416,2115.3,malicious,0.5\n";
-constexpr const char* kBenign = "0.0,0,40,15169,53,1.5,4,0,17,786,42012,15,15,60.0,benign,8.0\n";
+constexpr const char* kBenignLabel =
+    "0.0,0,40,15169,53,1.5,4,0,17,786,42012,15,15,60.0,benign,8.0\n";
 constexpr const char* kOutlier =
     "123.75,270,191,786,445,4.57,6,6,6,52444,57366,15,15,2108.4,outlier,0.96\n";
 
@@ -38,7 +39,8 @@ std::string refusal_of(const std::string& text) {
 }
 
 TEST(LuflowTest, ARowBecomesTheInputsThatItTells) {
-  const auto day = parse_luflow_day("2020.07.08.csv", std::string(kHeader) + kMalicious + kBenign);
+  const auto day =
+      parse_luflow_day("2020.07.08.csv", std::string(kHeader) + kMalicious + kBenignLabel);
   ASSERT_TRUE(day.ok()) << day.error().message;
   EXPECT_EQ(day->name, "2020.07.08");
   ASSERT_EQ(day->flows.size(), 2U);
@@ -72,7 +74,8 @@ TEST(LuflowTest, AMeanGapLongerThanItsFlowIsNotTold) {
 }
 
 TEST(LuflowTest, OutliersAreDroppedAndCounted) {
-  const auto day = parse_luflow_day("d.csv", std::string(kHeader) + kOutlier + kBenign + kOutlier);
+  const auto day =
+      parse_luflow_day("d.csv", std::string(kHeader) + kOutlier + kBenignLabel + kOutlier);
   ASSERT_TRUE(day.ok()) << day.error().message;
   EXPECT_EQ(day->flows.size(), 1U);
   EXPECT_EQ(day->outliers, 2U);
@@ -97,7 +100,7 @@ TEST(LuflowTest, MissingColumnsAreNamed) {
 }
 
 TEST(LuflowTest, AMalformedRowIsRefusedByFileAndLine) {
-  const std::string good = std::string(kHeader) + kBenign;
+  const std::string good = std::string(kHeader) + kBenignLabel;
   for (const char* row : {
            "52.5,270,192,786,445,4.5,6,4,6,47331,56965,1,1,2115.3,malicious\n",
            "52.5,270,x,786,445,4.5,6,4,6,47331,56965,1,1,2115.3,malicious,0.5\n",
@@ -117,7 +120,7 @@ TEST(LuflowTest, DaysAreFoundInOrderAndReadPackedOrNot) {
   const support::TempDir folder;
   const std::string text = std::string(kHeader) + kMalicious;
   support::write_text(folder / "2020.07.09.csv", text);
-  support::write_text(folder / "2020.07.08.csv", text + kBenign);
+  support::write_text(folder / "2020.07.08.csv", text + kBenignLabel);
   support::write_text(folder / "README.md", "no day");
   const auto packed = support::run_shell("xz '" + (folder / "2020.07.08.csv") + "'");
   ASSERT_TRUE(packed.exit.ok()) << packed.err;
@@ -181,8 +184,8 @@ TEST(LuflowFigureTest, WithoutTheFolderTheFigureSaysSo) {
 }
 
 TEST(LuflowFigureTest, ADayToHoldBackIsNeededWithBothKindsOfFlows) {
-  auto both = parse_luflow_day("1.csv", std::string(kHeader) + kBenign + kMalicious);
-  auto one = parse_luflow_day("2.csv", std::string(kHeader) + kBenign);
+  auto both = parse_luflow_day("1.csv", std::string(kHeader) + kBenignLabel + kMalicious);
+  auto one = parse_luflow_day("2.csv", std::string(kHeader) + kBenignLabel);
   ASSERT_TRUE(both.ok());
   ASSERT_TRUE(one.ok());
   EXPECT_FALSE(train_luflow({*both}, LuflowColumns::inputs).ok());
