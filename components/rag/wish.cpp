@@ -207,15 +207,15 @@ std::optional<Wish> wish_at(const Slots& slots, std::size_t at) {
   return std::nullopt;
 }
 
+// REQUIRES: an address or a rule is meant.
 std::optional<Wish> guess_network_wish(const Slots& slots) {
   const Words& words = slots.words;
-  if (slots.address.empty() && slots.rule_id.empty()) return std::nullopt;
   const bool unblocks =
       words.any({"unblock", "unban", "unblocked", "unbanned", "release", "free", "lift", "lifted",
                  "pardon", "forgive", "remove", "removed", "delete", "undo"}) ||
       words.any_phrase({"back in", "let in", "in again", "take off", "off the list", "let back"});
   const bool allows = words.any({"allow", "allowed", "whitelist", "whitelisted", "allowlist",
-                                 "never", "exempt", "exception", "trust", "trusted", "always"});
+                                 "exempt", "exception", "trust", "trusted"});
   const bool blocks =
       words.any({"block", "blocked", "ban", "banned", "drop", "kick", "lock", "locked", "blacklist",
                  "deny", "jail", "isolate", "quarantine", "out", "away", "rid", "shut"});
@@ -233,7 +233,9 @@ std::optional<Wish> guess_network_wish(const Slots& slots) {
 
 std::optional<Wish> guess_wish(const Slots& slots) {
   const Words& words = slots.words;
-  if (auto wish = guess_network_wish(slots)) return wish;
+  // "Never let it back in" has the words of its opposite: what is negated is not guessed.
+  if (words.any({"not", "never", "no", "cannot", "nor"})) return std::nullopt;
+  if (!slots.address.empty() || !slots.rule_id.empty()) return guess_network_wish(slots);
   const bool back = words.any(
       {"back", "revert", "rollback", "restore", "return", "undo", "previous", "old", "before"});
   if (back && !slots.components.empty() && slots.versions.size() <= 1 && !slots.path_said) {

@@ -29,7 +29,8 @@ struct Wish {
 
 std::optional<Wish> read_wish(const Slots& slots);
 // The same of a question that was taken for a wish by its likeness to others, though no order
-// stands in it: "10.0.0.9 should not get in any more", "xdp off on the firewall". Never `refused`.
+// stands in it: "10.0.0.9 should be let in again", "xdp off on the firewall". Never `refused`;
+// nothing where the question negates, which would be taken for its opposite.
 std::optional<Wish> guess_wish(const Slots& slots);
 
 }  // namespace mlguard::rag

@@ -14,6 +14,7 @@ captured_bytes=96
 
 pids=()
 clean_up() {
+  # Also after a start that failed half way: what is not there need not go.
   for pid in "${pids[@]}"; do kill -TERM "$pid" 2>/dev/null || true; done
   wait
   ip netns del "$here" 2>/dev/null || true
@@ -32,6 +33,7 @@ for ns in "$here" "$there"; do
   ip -n "$ns" link set lo up
   ip -n "$ns" link set eth0 up
 done
+# A kernel without these offloads has none to switch off.
 ip netns exec "$there" ethtool -K eth0 tso off gso off gro off >/dev/null 2>&1 || true
 
 ip netns exec "$there" "$traffic" serve &

@@ -160,5 +160,23 @@ TEST(WordsTest, MistakesAreCorrectedInKnownWordsOnly) {
   EXPECT_EQ(edit_distance("a", "abcdef", 2), 3U);
 }
 
+TEST(WishTest, AWishWithoutAnOrderIsGuessed) {
+  EXPECT_EQ(guess_wish(slots_of("10.0.0.9 should be let in again"))->kind, WishKind::unblock);
+  EXPECT_EQ(guess_wish(slots_of("10.0.0.9 has to be banned"))->kind, WishKind::block);
+  EXPECT_EQ(guess_wish(slots_of("10.0.0.9 belongs on the whitelist"))->kind, WishKind::allow);
+  const auto off = guess_wish(slots_of("xdp off on the firewall"));
+  ASSERT_TRUE(off);
+  EXPECT_EQ(off->kind, WishKind::set_value);
+  EXPECT_EQ(off->value, "false");
+}
+
+TEST(WishTest, WhatIsNegatedIsNeverTakenForItsOpposite) {
+  for (const char* text :
+       {"never let 10.0.0.9 back in", "10.0.0.9 must not be allowed in again",
+        "10.0.0.9 should not be blocked", "no exception for 10.0.0.9", "dont unblock 10.0.0.9"}) {
+    EXPECT_FALSE(guess_wish(slots_of(text))) << text;
+  }
+}
+
 }  // namespace
 }  // namespace mlguard::rag
