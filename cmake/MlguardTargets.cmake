@@ -25,10 +25,10 @@ if(MLGUARD_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${MLGUARD_CCACHE}")
 endif()
 
-# Several sources of a target as one: third-party headers are read once for all of them. For the
-# checks, which are many; names of one file that another has as well are kept apart by
-# mlguard_compile_apart.
-option(MLGUARD_MERGE_SOURCES "Compile sources together, for fast static checks and sanitizer runs" OFF)
+# Several sources of a target as one: third-party headers are read once for all of them, which halves
+# the time of a whole build. Names of one file that another has as well are kept apart by
+# mlguard_compile_apart. The preset `dev` compiles each by itself: faster after a small change.
+option(MLGUARD_MERGE_SOURCES "Compile sources together, for a fast whole build" OFF)
 if(MLGUARD_MERGE_SOURCES)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
@@ -42,8 +42,11 @@ target_compile_options(mlguard_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
   $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual>
   # g++ 12 sees uninitialised members in the unused arms of std::variant and std::optional at -O2
-  # (GCC bugs 105562 and 80635); clang's -Wuninitialized and the sanitizer runs watch instead.
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
+  # (GCC bugs 105562 and 80635), and overlapping copies in std::string::insert (105651); clang's
+  # warnings and the sanitizer runs watch instead.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict>
+  # A merged source is an included file to g++, and what one `using` names another may call its own.
+  $<$<AND:$<BOOL:${MLGUARD_MERGE_SOURCES}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage -Wno-shadow>
   # LIBBPF_OPTS is made of them.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-gnu-statement-expression>
   $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-c99-extensions>
@@ -98,6 +101,10 @@ function(mlguard_test name)
     set(ARG_TIMEOUT 120)
   endif()
   add_executable(${name} ${ARG_SOURCES})
+  # What they test is optimised whole; they themselves are built a quarter faster so.
+  if(ARG_LABELS MATCHES "unit|e2e|cluster" AND NOT MLGUARD_SANITIZE)
+    target_compile_options(${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O1>)
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   target_link_libraries(${name} PRIVATE mlguard_options ${ARG_LIBS} GTest::gtest GTest::gmock
     GTest::gtest_main)

@@ -8,7 +8,7 @@
 namespace mlguard::sim {
 namespace {
 
-constexpr std::int64_t kMillion = 1'000'000;
+constexpr std::int64_t kPpm = 1'000'000;
 constexpr std::int64_t kEpochMs = 1'700'000'000'000;
 constexpr std::int64_t kSnapshotGiveUpUs = 3'000'000;
 constexpr std::int64_t kSnapshotStreamUsMax = 500'000;
@@ -70,7 +70,7 @@ void Node::resume() {
 }
 
 std::int64_t Node::local_us() const {
-  return anchor_local_us_ + (around_.events.now_us() - anchor_us_) * rate_ppm_ / kMillion;
+  return anchor_local_us_ + (around_.events.now_us() - anchor_us_) * rate_ppm_ / kPpm;
 }
 
 void Node::set_clock_rate_ppm(std::int64_t rate_ppm) {
@@ -98,8 +98,8 @@ void Node::take(std::function<void()> input) {
 
 void Node::schedule_tick() {
   const std::int64_t in_ms = std::max<std::int64_t>(core_->next_deadline_ms() - local_ms(), 0);
-  const std::int64_t at_us = around_.events.now_us() +
-                             std::max<std::int64_t>(in_ms * kMillion * kUsPerMs / rate_ppm_, 100);
+  const std::int64_t at_us =
+      around_.events.now_us() + std::max<std::int64_t>(in_ms * kPpm * kUsPerMs / rate_ppm_, 100);
   if (tick_at_us_ > around_.events.now_us() && tick_at_us_ <= at_us) return;
   tick_at_us_ = at_us;
   around_.events.at(at_us, [this, generation = ++tick_generation_, life = incarnation_] {

@@ -33,7 +33,7 @@ constexpr std::int64_t kOldEntriesUs = 500'000;
 constexpr std::int64_t kElectionUs = 3'000'000;
 constexpr std::int64_t kLookUs = 200;
 constexpr std::int64_t kSlowSyncUsMin = 100'000;
-constexpr std::int64_t kSlowSyncUsMax = 150'000;
+constexpr std::int64_t kPartlySlowSyncUsMax = 150'000;
 constexpr std::int64_t kLastCommitsUs = 50'000;
 constexpr int kReadRounds = 10;
 constexpr std::int64_t kDeafLeaderUs = 2'000'000;
@@ -271,7 +271,7 @@ class Simulation {
     network_.heal();
     for (Node* old : {first, second}) {
       old->disk.sync_us_min = kSlowSyncUsMin;
-      old->disk.sync_us_max = kSlowSyncUsMax;
+      old->disk.sync_us_max = kPartlySlowSyncUsMax;
       old->start();
     }
     const Revision committed = oracle_.committed();

@@ -248,4 +248,16 @@ inline std::vector<PacketFixture> packet_fixtures() {
   return all;
 }
 
+// UDP over IPv4 with neither tags nor options: its addresses and ports stand where they usually do.
+inline PacketFixture plain_udp() {
+  PacketFixture found;
+  for (const PacketFixture& row : packet_fixtures()) {
+    const bool plain = row.verdict == MLG_PARSE_OK && row.fields.family == MLG_FAMILY_IPV4 &&
+                       row.fields.protocol == MLG_PROTOCOL_UDP && row.bytes[12] == 0x08 &&
+                       row.bytes[14] == 0x45;
+    if (plain) found = row;
+  }
+  return found;
+}
+
 }  // namespace mlguard::support

@@ -19,20 +19,10 @@ namespace {
 
 using support::FrameSender;
 using support::PacketFixture;
+using support::plain_udp;
 using support::run_shell;
 
 constexpr auto kDeliveryMost = std::chrono::seconds(5);
-
-PacketFixture plain_udp() {
-  for (const PacketFixture& row : support::packet_fixtures()) {
-    if (row.verdict == MLG_PARSE_OK && row.fields.protocol == MLG_PROTOCOL_UDP &&
-        row.source == support::fixture::kSource4) {
-      return row;
-    }
-  }
-  ADD_FAILURE() << "no such packet";
-  return {};
-}
 
 class AttachTest : public ::testing::Test {
  protected:

@@ -21,6 +21,7 @@ namespace {
 
 using support::packet_fixtures;
 using support::PacketFixture;
+using support::plain_udp;
 
 class ProgramTest : public ::testing::Test {
  protected:
@@ -170,17 +171,6 @@ TEST_F(ProgramTest, EventsBeyondTheRingAreAddedUpInstead) {
   ASSERT_EQ(round.flows.size(), 1U);
   const mlg_flow_counters& rest = round.flows.front().counters;
   EXPECT_EQ(rest.side[0].packets + rest.side[1].packets, counted.ring_full);
-}
-
-PacketFixture plain_udp() {
-  PacketFixture udp;
-  for (const PacketFixture& row : packet_fixtures()) {
-    const bool plain = row.verdict == MLG_PARSE_OK && row.fields.family == MLG_FAMILY_IPV4 &&
-                       row.fields.protocol == MLG_PROTOCOL_UDP && row.bytes[14] == 0x45;
-    if (plain && row.bytes[12] == 0x08) udp = row;
-  }
-  EXPECT_FALSE(udp.bytes.empty());
-  return udp;
 }
 
 // At TC, since the kernel takes 25 ms to begin a test run at XDP.
