@@ -59,6 +59,7 @@ void render_http(std::string& out, const HttpCounters& http) {
   metric_sample(out, kCut, "reason=\"slow_request\"", value(http.cut_slow_request));
   metric_sample(out, kCut, "reason=\"slow_answer\"", value(http.cut_slow_answer));
   metric_sample(out, kCut, "reason=\"memory\"", value(http.cut_memory));
+  metric_sample(out, kCut, "reason=\"address\"", value(http.cut_address));
 }
 
 void render_store(std::string& out, const ApiContext& api) {

@@ -65,6 +65,7 @@ void ConnectionWatch::on_input(evbuffer* /*buffer*/, const evbuffer_cb_info* inf
   ConnectionWatch& self = *watched.owner;
   // Nobody will read this any more.
   if (let_go(watched)) bufferevent_disable(watched.connection, EV_READ);
+  self.count_address(watched);
   if (watched.request_since_ms == 0) watched.request_since_ms = now_ms();
   watched.request_bytes += info->n_added;
   self.counters_.bytes_in.fetch_add(info->n_added, std::memory_order_relaxed);
@@ -120,6 +121,20 @@ void ConnectionWatch::request_answered(bufferevent* connection) {
   if (found != watched_.end()) found->second->pending_since_ms = 0;
 }
 
+bool ConnectionWatch::over_address_limit(bufferevent* connection) const {
+  const auto found = watched_.find(connection);
+  return found != watched_.end() && found->second->over_address_limit;
+}
+
+// evhttp gives a bufferevent its socket only after it was made.
+void ConnectionWatch::count_address(Watched& watched) {
+  const int socket = bufferevent_getfd(watched.connection);
+  if (watched.counted || socket < 0) return;
+  watched.counted = true;
+  watched.address = remote_address_key(socket);
+  if (watched.address) watched.over_address_limit = !addresses_.add(*watched.address);
+}
+
 void ConnectionWatch::cut(Watched& watched, std::atomic<std::uint64_t>& counter) {
   if (watched.cut || let_go(watched)) return;
   watched.cut = true;
@@ -129,6 +144,7 @@ void ConnectionWatch::cut(Watched& watched, std::atomic<std::uint64_t>& counter)
 
 void ConnectionWatch::release(Watched& watched) {
   counters_.connections.fetch_sub(1, std::memory_order_relaxed);
+  if (watched.address) addresses_.remove(*watched.address);
   counters_.unhandled_bytes.fetch_sub(watched.request_bytes, std::memory_order_relaxed);
   counters_.untaken_bytes.fetch_sub(watched.answer_bytes, std::memory_order_relaxed);
   evbuffer_remove_cb(bufferevent_get_input(watched.connection), on_input, &watched);
@@ -152,6 +168,10 @@ void ConnectionWatch::cut_late() {
   const bool crowded = counters_.untaken_bytes > kUntakenBytesMax;
   const std::int64_t answer_max_ms = crowded ? kSlowAnswerMs : options_.answer_deadline_ms;
   for (auto& [connection, watched] : watched_) {
+    count_address(*watched);
+    if (watched->over_address_limit && watched->answer_since_ms == 0) {
+      cut(*watched, counters_.cut_address);
+    }
     if (watched->request_since_ms != 0 &&
         now - watched->request_since_ms > options_.request_deadline_ms) {
       cut(*watched, counters_.cut_slow_request);

@@ -1,8 +1,8 @@
 // ConnectionWatch: what evhttp does not do for the connections of one event loop. Its timeouts are
 // for inactivity only, so a client that sends one byte a second could hold a connection for ever;
 // here every unfinished request and every answer not taken has a deadline, and the bytes held for
-// all of them a limit. A connection over a limit is shut down at the socket, and evhttp, seeing the
-// end of the stream, frees it in its own way.
+// all of them a limit, as have the connections of one remote address. A connection over a limit is
+// shut down at the socket, and evhttp, seeing the end of the stream, frees it in its own way.
 //
 // Every bufferevent is kept alive by a reference until evhttp has let go of it (its callbacks are
 // then gone). Threads: the owning loop only.
@@ -12,9 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "server/address_counts.h"
 #include "server/http_server.h"
 
 struct bufferevent;
@@ -26,8 +28,8 @@ namespace mlguard::server {
 
 class ConnectionWatch {
  public:
-  ConnectionWatch(const HttpOptions& options, HttpCounters& counters)
-      : options_(options), counters_(counters) {}
+  ConnectionWatch(const HttpOptions& options, HttpCounters& counters, AddressCounts& addresses)
+      : options_(options), counters_(counters), addresses_(addresses) {}
   ~ConnectionWatch();
   ConnectionWatch(const ConnectionWatch&) = delete;
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
@@ -37,6 +39,8 @@ class ConnectionWatch {
   // A request has arrived whole and is being handled under that ticket.
   void request_arrived(bufferevent* connection, std::uint64_t ticket);
   void request_answered(bufferevent* connection);
+  // Its address had as many as it may have when this one came: refuse what it asks.
+  bool over_address_limit(bufferevent* connection) const;
   // evhttp is about to let go of it. Call release_closing() soon, but not from within evhttp.
   void closing(bufferevent* connection);
   void release_closing();
@@ -65,11 +69,15 @@ class ConnectionWatch {
     std::size_t answer_bytes = 0;
     bool adopted = false;  // evhttp has set its callbacks.
     bool cut = false;
+    bool counted = false;  // Its address is known, and counted where that is limited.
+    std::optional<AddressKey> address;
+    bool over_address_limit = false;
   };
 
   static void on_input(evbuffer* buffer, const evbuffer_cb_info* info, void* watched);
   static void on_output(evbuffer* buffer, const evbuffer_cb_info* info, void* watched);
   static bool let_go(Watched& watched);
+  void count_address(Watched& watched);
   void cut(Watched& watched, std::atomic<std::uint64_t>& counter);
   void release(Watched& watched);
   void release_closed();
@@ -78,6 +86,7 @@ class ConnectionWatch {
 
   const HttpOptions& options_;
   HttpCounters& counters_;
+  AddressCounts& addresses_;
   std::unordered_map<bufferevent*, std::unique_ptr<Watched>> watched_;
   std::vector<bufferevent*> closing_;
 };

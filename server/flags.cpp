@@ -49,6 +49,7 @@ struct Typed {
   std::string stale_after = "60s";
   std::string dead_after;
   std::uint64_t rules_max = db::Retention().rules_max;
+  std::size_t connections_per_address = kConnectionsPerAddressMax;
   std::uint64_t max_body = wire::kPlainBodyBytesMax;
   std::string log_level = "info";
   std::string log_format = "human";
@@ -90,6 +91,10 @@ void describe(CLI::App& app, Typed& typed) {
   app.add_option("--rules-max", typed.rules_max, "How many rules may live at one time")
       ->capture_default_str()
       ->check(CLI::Range(std::uint64_t{1}, kRulesMaxMax));
+  app.add_option("--connections-per-address", typed.connections_per_address,
+                 "How many one other host may hold; this one is not limited")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{1}, kConnectionsMax));
   app.add_option("--max-body", typed.max_body, "Largest request body, like 4MiB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::Range(std::uint64_t{kBodyBytesMin}, std::uint64_t{wire::kPlainBodyBytesMax}))
@@ -218,6 +223,7 @@ Status take(const Typed& typed, ServerFlags& flags) {
   }
   flags.options.http.address = typed.listen;
   flags.options.http.threads = typed.http_threads;
+  flags.options.http.connections_per_address_max = typed.connections_per_address;
   flags.options.retention.rules_max = typed.rules_max;
   flags.options.api.body_bytes_max = static_cast<std::size_t>(typed.max_body);
   if (typed.public_status) flags.options.api.public_status = PublicStatus::everybody;

@@ -18,6 +18,7 @@ namespace mlguard::server {
 namespace {
 
 constexpr std::int64_t kLastFlushMs = 100;  // For answers that are given only at the deadline.
+constexpr int kCrowdRetryS = 5;
 constexpr std::size_t kCopyBelowBytes = 4 * 1024;  // Larger bodies are referenced, not copied.
 
 std::int64_t now_ms() {
@@ -95,8 +96,8 @@ void EventFree::operator()(evhttp* http) const { evhttp_free(http); }
 void EventFree::operator()(event* event) const { event_free(event); }
 void EventFree::operator()(evbuffer* buffer) const { evbuffer_free(buffer); }
 
-HttpLoop::HttpLoop(const HttpOptions& options, HttpCounters& counters, const HttpHandler& handler,
-                   std::vector<base::UniqueFd> listeners)
+HttpLoop::HttpLoop(const HttpOptions& options, HttpCounters& counters, AddressCounts& addresses,
+                   const HttpHandler& handler, std::vector<base::UniqueFd> listeners)
     : options_(options),
       handler_(handler),
       counters_(counters),
@@ -108,7 +109,7 @@ HttpLoop::HttpLoop(const HttpOptions& options, HttpCounters& counters, const Htt
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   base_.reset(event_base_new_with_config(config));
   event_config_free(config);
-  watch_ = std::make_unique<ConnectionWatch>(options_, counters_);
+  watch_ = std::make_unique<ConnectionWatch>(options_, counters_, addresses);
   http_.reset(evhttp_new(base_.get()));
   body_.reset(evbuffer_new());
   evhttp_set_max_headers_size(http_.get(), static_cast<ev_ssize_t>(options_.header_bytes_max));
@@ -188,8 +189,25 @@ void HttpLoop::handle(evhttp_request* raw) {
   const std::uint64_t ticket = add_pending(raw);
   evhttp_connection* connection = evhttp_request_get_connection(raw);
   evhttp_connection_set_closecb(connection, &HttpLoop::on_close, this);
-  watch_->request_arrived(evhttp_connection_get_bufferevent(connection), ticket);
+  bufferevent* stream = evhttp_connection_get_bufferevent(connection);
+  watch_->request_arrived(stream, ticket);
+  if (watch_->over_address_limit(stream)) {
+    counters_.cut_address.fetch_add(1, std::memory_order_relaxed);
+    return refuse_crowd(take_pending(ticket));
+  }
   handler_(read_request(raw), Responder(queue_, ticket));
+}
+
+void HttpLoop::refuse_crowd(evhttp_request* request) {
+  evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+  send_now(request,
+           {.status = 429,
+            .body = R"({"status":"error","error":"too_many_connections","message":"your address )"
+                    R"(has )" +
+                    std::to_string(options_.connections_per_address_max) +
+                    R"( connections open here: close some, or raise --connections-per-address )"
+                    R"(of etcd-server"})",
+            .retry_after_s = kCrowdRetryS});
 }
 
 std::uint64_t HttpLoop::add_pending(evhttp_request* request) {

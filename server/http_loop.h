@@ -38,8 +38,8 @@ struct EventFree {
 
 class HttpLoop {
  public:
-  HttpLoop(const HttpOptions& options, HttpCounters& counters, const HttpHandler& handler,
-           std::vector<base::UniqueFd> listeners);
+  HttpLoop(const HttpOptions& options, HttpCounters& counters, AddressCounts& addresses,
+           const HttpHandler& handler, std::vector<base::UniqueFd> listeners);
   ~HttpLoop();
   HttpLoop(const HttpLoop&) = delete;
   HttpLoop& operator=(const HttpLoop&) = delete;
@@ -69,6 +69,7 @@ class HttpLoop {
   void handle(evhttp_request* request);
   void send(std::uint64_t ticket, const AnswerQueue::Make& make);
   void send_now(evhttp_request* request, HttpAnswer answer);
+  void refuse_crowd(evhttp_request* request);
   void sweep();
   void answer_all_pending();
   void set_listening(bool on);

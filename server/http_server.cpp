@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/logging.h"
+#include "server/address_counts.h"
 #include "server/http_loop.h"
 #include "server/listen_sockets.h"
 
@@ -75,9 +76,11 @@ base::Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpOptions& o
   server->options_->connections_max = *connections;
   server->handler_ = std::make_unique<HttpHandler>(std::move(handler));
   server->counters_ = std::make_unique<HttpCounters>();
+  server->addresses_ = std::make_unique<AddressCounts>(options.connections_per_address_max);
   for (std::vector<base::UniqueFd>& listeners : sockets->by_loop) {
     server->loops_.push_back(std::make_unique<HttpLoop>(*server->options_, *server->counters_,
-                                                        *server->handler_, std::move(listeners)));
+                                                        *server->addresses_, *server->handler_,
+                                                        std::move(listeners)));
   }
   for (const auto& loop : server->loops_) loop->start();
   return server;

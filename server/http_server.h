@@ -2,8 +2,9 @@
 // loops, each with its own thread and its own listening sockets; handlers run on a loop and must
 // not block it: what takes long is answered later, from any thread, through the Responder.
 //
-// Everything a client can make it hold is bounded: headers, bodies, connections, the time to send
-// a request and to take an answer, bytes received but not yet handled, answers not yet taken.
+// Everything a client can make it hold is bounded: headers, bodies, connections (429
+// "too_many_connections" for those of one address), the time to send a request and to take an
+// answer, bytes received but not yet handled, answers not yet taken.
 //
 // Threads: start() and stop() by the owner; counters() from any.
 #pragma once
@@ -22,6 +23,8 @@ namespace mlguard::server {
 
 inline constexpr std::size_t kHeaderBytesMax = 16 * 1024;  // Request line and headers together.
 inline constexpr std::size_t kConnectionsMax = 16'384;
+// Of one remote address: an agent holds one or two.
+inline constexpr std::size_t kConnectionsPerAddressMax = 1'024;
 inline constexpr std::int64_t kRequestDeadlineMs = 30'000;  // First byte to last byte of a request.
 inline constexpr std::int64_t kAnswerDeadlineMs = 60'000;   // For the client to take an answer.
 inline constexpr std::int64_t kIdleTimeoutMs = 75'000;      // Longer than the longest long poll.
@@ -43,6 +46,7 @@ struct HttpOptions {
   std::size_t header_bytes_max = kHeaderBytesMax;
   std::size_t body_bytes_max = 0;  // REQUIRED.
   std::size_t connections_max = kConnectionsMax;
+  std::size_t connections_per_address_max = kConnectionsPerAddressMax;
   std::size_t unhandled_bytes_max = kUnhandledBytesMax;
   std::int64_t request_deadline_ms = kRequestDeadlineMs;
   std::int64_t answer_deadline_ms = kAnswerDeadlineMs;
@@ -60,11 +64,13 @@ struct HttpCounters {
   std::atomic<std::uint64_t> cut_slow_request = 0;
   std::atomic<std::uint64_t> cut_slow_answer = 0;
   std::atomic<std::uint64_t> cut_memory = 0;
+  std::atomic<std::uint64_t> cut_address = 0;  // Cut or refused: too many of one address.
   std::atomic<std::uint64_t> gone_while_waiting = 0;
   std::atomic<std::uint64_t> unhandled_bytes = 0;  // Received for requests not yet complete.
   std::atomic<std::uint64_t> untaken_bytes = 0;    // Answers not yet written to sockets.
 };
 
+class AddressCounts;
 class HttpLoop;
 
 class HttpServer {
@@ -93,6 +99,7 @@ class HttpServer {
   std::unique_ptr<HttpOptions> options_;
   std::unique_ptr<HttpHandler> handler_;
   std::unique_ptr<HttpCounters> counters_;
+  std::unique_ptr<AddressCounts> addresses_;
   std::vector<std::unique_ptr<HttpLoop>> loops_;
 };
 

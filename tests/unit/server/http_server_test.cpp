@@ -1,7 +1,11 @@
 #include "server/http_server.h"
 
 #include <gtest/gtest.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -289,6 +293,56 @@ TEST_F(HttpServerTest, ConnectionsOverTheLimitWaitUntilOneEnds) {
   const auto answer = fifth.receive();
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->status, 200);
+}
+
+// An address of this machine that is not loopback's; empty: it has none.
+std::string own_address() {
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) return {};
+  std::string found;
+  for (const ifaddrs* one = all; one != nullptr && found.empty(); one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    std::array<char, NI_MAXHOST> text{};
+    const int failed = getnameinfo(one->ifa_addr, sizeof(sockaddr_in), text.data(), text.size(),
+                                   nullptr, 0, NI_NUMERICHOST);
+    if (failed == 0 && !is_loopback(text.data())) found = text.data();
+  }
+  freeifaddrs(all);
+  return found;
+}
+
+TEST_F(HttpServerTest, OneAddressCannotTakeAllConnections) {
+  const std::string host = own_address();
+  if (host.empty()) GTEST_SKIP() << "this machine has no address but loopback's";
+  HttpOptions few = options();
+  few.address = "";
+  few.connections_per_address_max = 3;
+  few.threads = 2;
+  start(few);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(clients.emplace_back(server_->port(), host).request("GET", "/x")->status, 200);
+  }
+  RawClient fourth(server_->port(), host);
+  const auto refused = fourth.request("GET", "/x");
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->status, 429);
+  EXPECT_NE(refused->body.find("too_many_connections"), std::string::npos) << refused->body;
+  EXPECT_TRUE(fourth.closed_within(seconds(5)));
+  RawClient silent(server_->port(), host);
+  EXPECT_TRUE(silent.closed_within(seconds(5))) << "it says nothing, and takes a place";
+  EXPECT_EQ(server_->counters().cut_address, 2U);
+
+  EXPECT_EQ(RawClient(server_->port()).request("GET", "/x")->status, 200) << "loopback";
+  EXPECT_EQ(clients.front().request("GET", "/x")->status, 200) << "who came first stays";
+  clients.clear();
+  const auto deadline = std::chrono::steady_clock::now() + seconds(10);
+  int status = 0;
+  while (status != 200 && std::chrono::steady_clock::now() < deadline) {
+    const auto answer = RawClient(server_->port(), host).request("GET", "/x");
+    status = answer ? answer->status : 0;
+  }
+  EXPECT_EQ(status, 200) << "places are free again";
 }
 
 TEST_F(HttpServerTest, AManyfoldOfConnectionsLeavesNothingBehind) {

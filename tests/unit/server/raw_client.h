@@ -20,7 +20,7 @@ struct RawAnswer {
 
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port);
+  explicit RawClient(std::uint16_t port, const std::string& host = "127.0.0.1");
 
   bool connected() const { return fd_.valid(); }
   // false: the other side has closed.
