@@ -104,9 +104,9 @@ Outcome run(const CommandContext& context, const PutDetections& command) {
 Outcome run(const CommandContext& context, const RecordApplied& command) {
   const base::Applied& applied = command.applied;
   if (auto name = base::check_component_name(applied.component); !name.ok()) return name.error();
-  if (applied.resource != "config" && applied.resource != "rules") {
+  if (applied.resource != "config" && applied.resource != "global" && applied.resource != "rules") {
     return Error{ErrorCode::invalid_argument, "invalid_resource",
-                 "what is applied is either config or rules"};
+                 "what is applied is config, global or rules"};
   }
   if (auto digest = check_text(applied.digest, kDigestCharsMax, "the digest", "invalid_digest");
       !digest.ok()) {

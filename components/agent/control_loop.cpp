@@ -168,9 +168,13 @@ void ControlLoop::apply(const base::ConfigVersion& config) {
   }
   config_problem_.clear();
   base::log_info("configuration applied", {{"version", config.version}});
+  report_applied("config", config);
+}
+
+void ControlLoop::report_applied(const std::string& resource, const base::ConfigVersion& config) {
   base::Applied report;
   report.component = options_.component.name;
-  report.resource = "config";
+  report.resource = resource;
   report.revision = config.version;
   report.digest = config.sha256;
   const auto reported = client_.report_applied(report);
@@ -199,6 +203,7 @@ void ControlLoop::apply_global(const base::ConfigVersion& config) {
       document.value(Json::json_pointer("/heartbeat/interval_s"), std::int64_t{0});
   site_interval_ = milliseconds(interval_s * kSecondMs);
   base::log_info("global configuration applied", {{"version", config.version}});
+  report_applied("global", config);
 }
 
 // Numbered and dated; what it says is the last one's.

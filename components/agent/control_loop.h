@@ -56,6 +56,7 @@ class ControlLoop {
   base::Status fetch_pipeline_keys(std::uint64_t told);
   void apply(const base::ConfigVersion& config);
   void apply_global(const base::ConfigVersion& config);
+  void report_applied(const std::string& resource, const base::ConfigVersion& config);
   Step failed(const base::Error& error);
   void report_contact(const base::Status& status);
   milliseconds beat_pause();

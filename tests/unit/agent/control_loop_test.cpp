@@ -197,6 +197,11 @@ TEST_F(ControlLoopTest, TheGlobalConfigurationIsFollowedAndCheckedByItsSchema) {
   client_.put("global", 1, R"({"heartbeat":{"interval_s":2}})");
   (void)loop.step();
   EXPECT_EQ(applied_global_.size(), 1U);
+  ASSERT_FALSE(client_.applied.empty());
+  EXPECT_EQ(client_.applied.back().resource, "global");
+  EXPECT_EQ(client_.applied.back().component, "sniffer");
+  EXPECT_EQ(client_.applied.back().revision, 1U);
+  const std::size_t reports = client_.applied.size();
   const auto step = loop.step();
   EXPECT_LE(step.pause.count(), 2'000) << "the site may ask for more beats than the server";
   client_.put("global", 2, R"({"hartbeat":{}})");
@@ -205,6 +210,7 @@ TEST_F(ControlLoopTest, TheGlobalConfigurationIsFollowedAndCheckedByItsSchema) {
   EXPECT_EQ(client_.beats.back().status, "degraded");
   EXPECT_NE(client_.beats.back().detail.find("hartbeat"), std::string::npos);
   EXPECT_EQ(applied_global_.size(), 1U);
+  EXPECT_EQ(client_.applied.size(), reports) << "it is not in force";
 }
 
 TEST_F(ControlLoopTest, TheServersIntervalIsKeptAndNeverStretched) {

@@ -187,6 +187,19 @@ TEST_F(CoreTest, RowsOfTwoWritersConvergeInAnyOrder) {
   }
 }
 
+TEST_F(CoreTest, WhatAComponentAppliedIsKeptForEachResource) {
+  const auto store = make_store();
+  for (const char* resource : {"config", "global", "rules"}) {
+    ASSERT_TRUE(write(*store, RecordApplied{{"sniffer", resource, 3, "abc", 0}}).ok()) << resource;
+  }
+  ASSERT_TRUE(write(*store, RecordApplied{{"sniffer", "global", 4, "def", 0}}).ok());
+  EXPECT_EQ(count(*store, "applied"), 3);
+  EXPECT_EQ(count(*store, "applied WHERE resource = 'global' AND revision = 4"), 1);
+  const auto refused = write(*store, RecordApplied{{"sniffer", "policy", 1, "abc", 0}});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "invalid_resource");
+}
+
 TEST_F(CoreTest, ARefusedCommandInAGroupDoesNotDisturbItsNeighbours) {
   const auto store = make_store();
   ASSERT_TRUE(store->begin_group().ok());
