@@ -1,9 +1,12 @@
 // Three instances as users type them: one leader, its death, a majority's death, who is let in.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
+#include <limits>
 #include <thread>
 
+#include "base/time_format.h"
 #include "cluster.h"
 #include "e2e/live.h"
 #include "support/http.h"
@@ -20,14 +23,41 @@ bool contains(const std::string& text, const std::string& what) {
 // A machine that is busy with other things may be late once, not three times in a row.
 constexpr int kTries = 3;
 
-TEST_F(ClusterTest, WithinTwoSecondsTheLowestPortLeadsAndAllSayTheSame) {
-  std::optional<std::size_t> led;
-  for (int i = 0; i < kTries && led != 0U; ++i) {
+class FirstLeaderTest : public ClusterTest {
+ protected:
+  // Between the first and the last that is ready: who comes late does not lead.
+  std::int64_t started_apart_ms() {
+    std::int64_t first_ms = std::numeric_limits<std::int64_t>::max();
+    std::int64_t last_ms = 0;
+    for (std::size_t i = 0; i < count(); ++i) {
+      constexpr std::size_t kTimeChars = 24;
+      const std::string log = at(i).log();
+      const std::size_t ready = log.find(" info    ready ");
+      if (ready == std::string::npos || ready < kTimeChars) return first_ms;
+      const auto time_ms = base::parse_iso_time_ms(log.substr(ready - kTimeChars, kTimeChars));
+      if (!time_ms.ok()) return first_ms;
+      first_ms = std::min(first_ms, *time_ms);
+      last_ms = std::max(last_ms, *time_ms);
+    }
+    return last_ms - first_ms;
+  }
+};
+
+TEST_F(FirstLeaderTest, WithinTwoSecondsTheLowestPortLeadsAndAllSayTheSame) {
+  constexpr std::int64_t kTogetherMs = 100;  // Less than what each waits for those before it.
+  constexpr int kStartsMax = 30;
+  int right = 0;
+  int wrong = 0;
+  // The first start counts; when something came in between, two more must be right.
+  for (int i = 0; i < kStartsMax && right <= wrong && wrong < 2; ++i) {
     instances_.clear();
     ASSERT_NO_FATAL_FAILURE(start_instances(3));
+    std::optional<std::size_t> led;
     support::wait_until([&] { return (led = leader()).has_value(); }, kLeaderWithinMs, 10);
+    if (started_apart_ms() > kTogetherMs) continue;
+    ++(led == 0U ? right : wrong);
   }
-  ASSERT_EQ(led, 0U);
+  ASSERT_GT(right, wrong);
   EXPECT_EQ(e2e::json_array_size(support::http_get(at(1).port(), "/status").body, "/peers"), 2U);
   EXPECT_EQ(status(1, "/role"), "follower");
 }
