@@ -98,7 +98,7 @@ function(mlguard_test name)
     set(ARG_LABELS unit)
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 120)
+    set(ARG_TIMEOUT 240)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   # What they test is optimised whole; they themselves are built a quarter faster so.

@@ -110,6 +110,15 @@ std::size_t ClusterTest::wait_for_leader(std::int64_t within_ms) {
   return found.value_or(count());
 }
 
+void ClusterTest::have_first_lead() {
+  const auto leads = [&] {
+    const std::optional<std::size_t> now = leader();
+    if (now && *now != 0) (void)ml_guard(*now, {"leader", "transfer", at(0).endpoint()});
+    return now == 0U;
+  };
+  ASSERT_TRUE(support::wait_until(leads, kSettledWithinMs, 20)) << "the first does not lead";
+}
+
 void ClusterTest::expect_agreement() {
   const auto at_one = [&](const std::string& pointer) {
     std::string agreed;

@@ -235,7 +235,7 @@ TEST_F(FaultsTest, ALeaderWhoseDiskIsFullLeavesTheLeadToOneThatCanWrite) {
   if (!support::is_root()) GTEST_SKIP() << "small disks are mounts, which need root";
   start_all();
   ASSERT_FALSE(HasFatalFailure());
-  const std::size_t led = wait_for_leader(kSettledWithinMs);
+  const std::size_t led = wait_for_leader();
   ASSERT_LT(led, count());
   std::mt19937_64 random;
   begin(Fault::full_disk, led, random);
@@ -244,7 +244,7 @@ TEST_F(FaultsTest, ALeaderWhoseDiskIsFullLeavesTheLeadToOneThatCanWrite) {
     const auto put = client(other)->put_config("sniffer", document_of(std::to_string(i)));
     ASSERT_TRUE(put.ok()) << put.error().message;
   }
-  EXPECT_NE(wait_for_leader(kSettledWithinMs), led);
+  EXPECT_NE(wait_for_leader(), led);
   end(Fault::full_disk, led);
   expect_agreement();
 }
@@ -255,7 +255,7 @@ TEST_F(FaultsTest, NoAcknowledgedWriteIsLostAndTheHistoryIsLinearizable) {
   std::cout << "seed " << seed << ", " << rounds << " rounds\n";
   start_all();
   ASSERT_FALSE(HasFatalFailure());
-  ASSERT_LT(wait_for_leader(kSettledWithinMs), count());
+  ASSERT_LT(wait_for_leader(), count());
 
   std::vector<std::unique_ptr<Worker>> workers;
   for (int i = 0; i < kClients; ++i) {
@@ -276,7 +276,7 @@ TEST_F(FaultsTest, NoAcknowledgedWriteIsLostAndTheHistoryIsLinearizable) {
   for (std::thread& thread : threads) thread.join();
   tell_rounds();
 
-  wait_for_leader(kSettledWithinMs);
+  wait_for_leader();
   expect_agreement();
   std::vector<Operation> history;
   std::size_t acknowledged = 0;

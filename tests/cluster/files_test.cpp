@@ -10,7 +10,7 @@ namespace {
 
 using etcd_client::Consistency;
 
-constexpr std::int64_t kFollowedWithinMs = 15'000;  // A segment's age and one poll, with room.
+constexpr std::int64_t kFollowedWithinMs = 40'000;  // A segment's age and one poll, with room.
 
 class FilesTest : public ClusterTest {
  protected:
@@ -45,11 +45,19 @@ TEST_F(FilesTest, AnInstanceWithoutNetworkFollowsTheFilesAndRefusesWrites) {
   ASSERT_TRUE(client(0)->put_config("sniffer", document_of("shipped")).ok());
   EXPECT_TRUE(
       support::wait_until([&] { return follower_says("shipped"); }, kFollowedWithinMs, 100));
-  EXPECT_EQ(status(1, "/state_digest"), status(0, "/state_digest"));
+  // The leader may write of its own meanwhile, and that is followed as well.
+  EXPECT_TRUE(
+      support::wait_until([&] { return status(1, "/state_digest") == status(0, "/state_digest"); },
+                          kFollowedWithinMs, 100));
   EXPECT_EQ(status(1, "/role"), "learner");
-  const auto refused = client(1, Consistency::local, 1'000)->put_config("sniffer", "{}");
-  ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code, base::ErrorCode::unavailable);
+  // Where the deadline cuts an attempt off, nobody can know what came of it.
+  base::Error refusal;
+  for (int i = 0; i < 10 && refusal.code != base::ErrorCode::unavailable; ++i) {
+    const auto refused = client(1, Consistency::local, 1'000)->put_config("sniffer", "{}");
+    ASSERT_FALSE(refused.ok());
+    refusal = refused.error();
+  }
+  EXPECT_EQ(refusal.code, base::ErrorCode::unavailable) << refusal.message;
 }
 
 TEST_F(FilesTest, ADamagedSegmentIsNamedAndFollowedOnceItIsMended) {
@@ -72,7 +80,8 @@ TEST_F(FilesTest, ADamagedSegmentIsNamedAndFollowedOnceItIsMended) {
   EXPECT_TRUE(follower_says("one"));
   std::filesystem::copy_file(whole, segment, std::filesystem::copy_options::overwrite_existing);
   EXPECT_TRUE(support::wait_until([&] { return follower_says("two"); }, kFollowedWithinMs, 100));
-  EXPECT_EQ(status(1, "/problem"), "");
+  EXPECT_TRUE(
+      support::wait_until([&] { return status(1, "/problem").empty(); }, kFollowedWithinMs, 100));
 }
 
 }  // namespace

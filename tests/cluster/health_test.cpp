@@ -21,7 +21,7 @@ class HealthTest : public ClusterTest {
   void SetUp() override {
     start_instances(3, {"--stale-after", std::to_string(kStaleMs) + "ms"});
     ASSERT_FALSE(HasFatalFailure());
-    ASSERT_EQ(wait_for_leader(), 0U);
+    ASSERT_NO_FATAL_FAILURE(have_first_lead());
     start_agent();
     ASSERT_TRUE(wait_until([&] { return health(1) == "healthy"; }, kSettledWithinMs, 50));
   }
@@ -85,7 +85,7 @@ TEST_F(HealthTest, NobodyTurnsStaleBecauseTheLeaderChanged) {
   for (int round = 0; round < 3; ++round) {
     at(led).kill9();
     watch_for(kStaleMs);
-    const std::size_t next = wait_for_leader(kSettledWithinMs);
+    const std::size_t next = wait_for_leader();
     ASSERT_LT(next, count());
     start(led);
     led = next;
@@ -102,7 +102,7 @@ TEST_F(HealthTest, NobodyTurnsStaleBecauseTheLeaderStoodStill) {
   std::this_thread::sleep_for(std::chrono::milliseconds(2 * kStaleMs));
   for (std::size_t i = 0; i < count(); ++i) at(i).process().signal(SIGCONT);
   watch_for(kStaleMs);
-  wait_for_leader(kSettledWithinMs);
+  wait_for_leader();
   expect_never_stale();
 }
 
@@ -110,7 +110,7 @@ TEST_F(HealthTest, NobodyTurnsStaleBecauseEveryDiskIsSlow) {
   support::write_text(slow_file(), "");
   watch_for(5 * kStaleMs);
   std::filesystem::remove(slow_file());
-  wait_for_leader(kSettledWithinMs);
+  wait_for_leader();
   expect_never_stale();
   const auto put = client(2)->put_config("rag", document_of("after"));
   EXPECT_TRUE(put.ok()) << put.error().message;

@@ -47,7 +47,7 @@ class ProtectedRulesTest : public ClusterTest {
 
 TEST_F(ProtectedRulesTest, TheNextLeaderRefusesItTooWhicheverInstanceIsAsked) {
   ASSERT_NO_FATAL_FAILURE(start_instances(3));
-  ASSERT_EQ(wait_for_leader(), 0U);
+  ASSERT_NO_FATAL_FAILURE(have_first_lead());
   const support::Process firewall = start_firewall();
   EXPECT_TRUE(is_refused(0)) << firewall.err();
   EXPECT_TRUE(is_refused(2));

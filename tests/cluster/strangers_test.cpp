@@ -56,7 +56,7 @@ std::string ping_from(const replicator::NodeId& from, const replicator::NodeId& 
 
 TEST_F(StrangersTest, APeerWithAnotherSchemaIsRefusedByNameAndHarmsNobody) {
   start_instances(3);
-  ASSERT_EQ(wait_for_leader(), 0U);
+  ASSERT_NO_FATAL_FAILURE(have_first_lead());
   const std::string from = at(2).endpoint();
   const auto reply = tell(0, "1", ping_from(from, at(0).endpoint()));
   ASSERT_TRUE(reply.ok()) << reply.error().message;
@@ -68,7 +68,7 @@ TEST_F(StrangersTest, APeerWithAnotherSchemaIsRefusedByNameAndHarmsNobody) {
 
 TEST_F(StrangersTest, APeerThatSendsGarbageIsRefusedAndHarmsNobody) {
   start_instances(3);
-  ASSERT_EQ(wait_for_leader(), 0U);
+  ASSERT_NO_FATAL_FAILURE(have_first_lead());
   const std::string sound = ping_from(at(2).endpoint(), at(0).endpoint());
   std::vector<std::string> garbage = {"", "{}", std::string(100'000, '\xff')};
   for (std::size_t cut = 1; cut < sound.size(); ++cut) garbage.push_back(sound.substr(0, cut));
@@ -85,11 +85,11 @@ class LiarTest : public StrangersTest {
  protected:
   void SetUp() override {
     start_instances(3);
-    ASSERT_EQ(wait_for_leader(), 0U);
+    ASSERT_NO_FATAL_FAILURE(have_first_lead());
     expect_agreement();
     // In the place of the first, with its files.
     at(0).kill9();
-    wait_for_leader(kSettledWithinMs);
+    wait_for_leader();
     server::ServerOptions options;
     options.http.port = at(0).port();
     options.replica.self = at(0).endpoint();
@@ -133,7 +133,7 @@ class LiarTest : public StrangersTest {
   void expect_recovery_without_it() {
     liar_->stop();
     liar_.reset();
-    const std::size_t led = wait_for_leader(kSettledWithinMs);
+    const std::size_t led = wait_for_leader();
     start(0);  // An honest one again.
     expect_unharmed(led);
   }

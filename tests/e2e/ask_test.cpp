@@ -84,6 +84,8 @@ class AskTest : public LiveServerTest {
 
 TEST_F(AskTest, QuestionsAreAnsweredWithWhatTheyStandOn) {
   start_rag();
+  // It answers as soon as it runs, and is a component once it is registered.
+  ASSERT_TRUE(wait_until([&] { return health_of("rag") == "healthy"; })) << rag_->err();
   EXPECT_TRUE(contains(text_of("what is the status?"), "rag") ||
               contains(text_of("what is the status?"), "healthy"));
   const std::string value = answer("what is the block threshold of ml-detector?");

@@ -163,7 +163,8 @@ TEST_F(BadSealsTest, UsedRevokedExpiredAndInventedTokensAreRefusedEachWithItsRea
   EXPECT_EQ(attempt(revoked), "token_revoked");
 
   const std::string expiring = make_token(Role::sniffer, {}, 1'000, 1);
-  EXPECT_TRUE(support::wait_until([&] { return attempt(expiring) == "token_expired"; }, 5'000, 50));
+  EXPECT_TRUE(support::wait_until([&] { return attempt(expiring) == "token_expired"; },
+                                  support::kPatienceMs, 50));
 
   auto invented = *wire::JoinToken::parse(make_token(Role::sniffer));
   invented.token_id = "0123456789abcdef";

@@ -16,10 +16,16 @@ using support::write_text;
 
 class ConfigTest : public LiveServerTest {
  protected:
-  // Ready, it may still be writing the first entry of its term.
+  // Ready, it may still be writing what is its own: the first entry of its term, the first key of
+  // the pipeline. From then on nobody writes but the test.
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(start());
-    ASSERT_TRUE(support::wait_until([this] { return revision() > 0; }));
+    const auto admin = operator_client();
+    ASSERT_TRUE(admin);
+    ASSERT_TRUE(support::wait_until([&] {
+      const auto keys = admin->pipeline_keys();
+      return keys.ok() && !keys->keys.empty();
+    }));
   }
 
   CommandResult cli(std::vector<std::string> arguments, const std::string& input = {}) {

@@ -21,7 +21,7 @@ using ml_detector::conversation;
 using nlohmann::json;
 using support::wait_until;
 
-constexpr std::int64_t kPatienceMs = 20'000 * kSlowdown;
+constexpr std::int64_t kPatienceMs = support::kPatienceMs * kSlowdown;
 constexpr int kSourcesDefault = 24;
 constexpr std::chrono::seconds kDrain{5 * kSlowdown};
 constexpr std::uint32_t kVictim = 0xFE0001;  // 10.254.0.1
@@ -151,15 +151,22 @@ TEST_F(DetectionTest, AttacksAreReportedAndTheirSourcesBlockedOnceEach) {
     return std::any_of(all.begin(), all.end(), [](const json& d) { return d["kind"] == "ddos"; });
   };
   ASSERT_TRUE(wait_until(flood_told, kPatienceMs));
+  // Detections travel after the rules that they have led to.
   std::map<std::string, int> with_rule;
-  for (const json& detection : list("detections")) {
-    if (detection["kind"] == "ddos") {
-      EXPECT_EQ(detection.value("source_ip", ""), "");
-      EXPECT_EQ(detection["destination_ip"], "10.254.0.2");
+  const auto both_told = [&] {
+    with_rule.clear();
+    for (const json& detection : list("detections")) {
+      if (!detection.value("rule_id", "").empty()) ++with_rule[detection["kind"]];
     }
-    if (!detection.value("rule_id", "").empty()) ++with_rule[detection["kind"]];
-  }
+    return with_rule.size() == 2;
+  };
+  EXPECT_TRUE(wait_until(both_told, kPatienceMs));
   EXPECT_EQ(with_rule, (std::map<std::string, int>{{"portscan", 1}, {"bruteforce", 1}}));
+  for (const json& detection : list("detections")) {
+    if (detection["kind"] != "ddos") continue;
+    EXPECT_EQ(detection.value("source_ip", ""), "");
+    EXPECT_EQ(detection["destination_ip"], "10.254.0.2");
+  }
 }
 
 TEST_F(DetectionTest, AModelIsPushedActivatedAndRolledBackWithoutARestart) {
@@ -287,12 +294,16 @@ TEST_F(DetectionTest, KilledAtAnyMomentNoRuleIsLostAndNoneComesTwice) {
   EXPECT_EQ(blocked().size(), static_cast<std::size_t>(sources));
   EXPECT_TRUE(wait_until([&] { return counter("/queue/rules") == "0"; }, kPatienceMs));
   std::map<std::string, int> by_rule;
-  for (const json& detection : list("detections")) {
-    const std::string rule = detection.value("rule_id", "");
-    if (!rule.empty()) ++by_rule[rule];
-  }
+  const auto all_told = [&] {
+    by_rule.clear();
+    for (const json& detection : list("detections")) {
+      const std::string rule = detection.value("rule_id", "");
+      if (!rule.empty()) ++by_rule[rule];
+    }
+    return by_rule.size() == static_cast<std::size_t>(sources);
+  };
+  EXPECT_TRUE(wait_until(all_told, kPatienceMs, 200)) << by_rule.size();
   EXPECT_TRUE(wait_until([&] { return counter("/queue/detections") == "0"; }, kPatienceMs));
-  EXPECT_EQ(by_rule.size(), static_cast<std::size_t>(sources));
   for (const auto& [rule, count] : by_rule) EXPECT_EQ(count, 1) << rule;
 }
 

@@ -27,7 +27,7 @@ class DiskTest : public LiveServerTest {
   // Documents that do not compress, until the disk is full. Returns the refusal.
   base::Error fill(etcd_client::Client& client) {
     for (int i = 0; i < 2'000; ++i) {
-      const std::string document = "{\"blob\":\"" + base::random_hex(20'000) + "\"}";
+      const std::string document = "{\"blob\":\"" + base::random_hex(support::kPatienceMs) + "\"}";
       const auto put = client.put_config("sniffer", document);
       if (!put.ok()) return put.error();
       acknowledged_[put->version] = document;
@@ -53,7 +53,7 @@ TEST_F(DiskTest, AFullDiskRefusesWritesServesReadsAndRecoversWhenThereIsRoom) {
   Mount disk = Mount::tmpfs(server_.home(), 8 * kMiB);
   ASSERT_EQ(disk.problem(), "");
   ASSERT_NO_FATAL_FAILURE(start());
-  const auto admin = operator_client(3'000);
+  const auto admin = operator_client();
   const auto sniffer = agent_client(base::Role::sniffer, "sniffer");
   ASSERT_TRUE(admin && sniffer);
   base::Component component;
@@ -76,10 +76,11 @@ TEST_F(DiskTest, AFullDiskRefusesWritesServesReadsAndRecoversWhenThereIsRoom) {
   EXPECT_NE(json_at(page("/status"), "/problem"), "") << page("/status");
 
   ASSERT_TRUE(disk.resize(32 * kMiB));
-  EXPECT_TRUE(support::wait_until(
-      [&] { return admin->put_config("firewall", config_document(500)).ok(); }, 15'000, 100));
+  EXPECT_TRUE(
+      support::wait_until([&] { return admin->put_config("firewall", config_document(500)).ok(); },
+                          support::kPatienceMs, 100));
   EXPECT_TRUE(support::wait_until([&] { return json_at(page("/status"), "/healthy") == "true"; },
-                                  10'000, 50));
+                                  support::kPatienceMs, 50));
   ASSERT_NO_FATAL_FAILURE(expect_all_acknowledged(*admin));
 }
 
@@ -88,15 +89,16 @@ TEST_F(DiskTest, AKillOnAFullDiskLosesNothing) {
   ASSERT_EQ(disk.problem(), "");
   ASSERT_NO_FATAL_FAILURE(start());
   {
-    const auto admin = operator_client(3'000);
+    const auto admin = operator_client();
     ASSERT_TRUE(admin);
     EXPECT_EQ(fill(*admin).reason, "disk_full");
   }
   server_.kill9();
   server_.launch();
   // Either it comes up (and serves what there is) or it ends with a clear message; never a hang.
-  ASSERT_TRUE(support::wait_until(
-      [&] { return !server_.process().running() || !page("/status").empty(); }, 20'000));
+  ASSERT_TRUE(
+      support::wait_until([&] { return !server_.process().running() || !page("/status").empty(); },
+                          support::kPatienceMs));
   if (!server_.process().running()) {
     EXPECT_EQ(server_.process().wait_exit(0)->text(), "exit 1");
     EXPECT_NE(server_.log().find("disk"), std::string::npos) << server_.log();
@@ -113,7 +115,7 @@ TEST_F(DiskTest, ADiskThatIsFullFromTheStartIsSaidClearly) {
   Mount disk = Mount::tmpfs(server_.home(), 16 * 1024);
   ASSERT_EQ(disk.problem(), "");
   server_.launch();
-  const auto exit = server_.process().wait_exit(15'000);
+  const auto exit = server_.process().wait_exit(support::kPatienceMs);
   ASSERT_TRUE(exit.has_value()) << server_.log();
   EXPECT_EQ(exit->text(), "exit 1") << server_.log();
   const std::string log = server_.log();
@@ -129,7 +131,7 @@ TEST_F(DiskTest, AReadOnlyDataFolderIsSaidClearlyAndNothingIsLost) {
     const Mount read_only = Mount::read_only(server_.home());
     ASSERT_EQ(read_only.problem(), "");
     server_.launch();
-    const auto exit = server_.process().wait_exit(15'000);
+    const auto exit = server_.process().wait_exit(support::kPatienceMs);
     ASSERT_TRUE(exit.has_value()) << server_.log();
     EXPECT_EQ(exit->text(), "exit 1") << server_.log();
     const std::string log = server_.log();

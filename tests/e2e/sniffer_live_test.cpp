@@ -78,6 +78,11 @@ class SnifferLiveTest : public LiveServerTest {
            std::string::npos;
   }
 
+  // The kernel takes a program off when nobody uses it any more: soon, not at once.
+  static bool is_off(const std::string& interface) {
+    return wait_until([&] { return !has_program(interface); });
+  }
+
   std::unique_ptr<etcd_client::Client> admin_;
 };
 
@@ -169,8 +174,9 @@ TEST_F(SnifferLiveTest, ConfigurationChangesAreInForceWithinAHeartbeatAndLoseNoP
   ASSERT_TRUE(
       wait_until([&] { return number_at(sniffer_page(), "/heartbeat/detail/packets/seen") > 0; }));
 
-  // Each change shows in a heartbeat: of one second, and one more for the answer's way.
-  constexpr std::int64_t kWithinMs = 5'000;
+  // Each change shows in a heartbeat: of one second, and one more for the answer's way. The rest is
+  // for a machine that does other things as well.
+  constexpr std::int64_t kWithinMs = 15'000;
   ASSERT_TRUE(
       cli({"config", "set", "sniffer", "capture.interfaces", R"(["eth0","eth1"])"}).exit.ok());
   EXPECT_TRUE(wait_until([&] { return sniffs("eth1"); }, kWithinMs)) << sniffer_page();
@@ -179,7 +185,9 @@ TEST_F(SnifferLiveTest, ConfigurationChangesAreInForceWithinAHeartbeatAndLoseNoP
   EXPECT_TRUE(wait_until([&] { return detector.packets() > 0; }, kWithinMs));
   EXPECT_EQ(detail("packets/sampled_out"), "0");
   ASSERT_TRUE(cli({"config", "set", "sniffer", "capture.sample_one_in", "4"}).exit.ok());
-  EXPECT_TRUE(wait_until([&] { return detail("packets/sampled_out") != "0"; }, kWithinMs));
+  EXPECT_TRUE(wait_until(
+      [&] { return number_at(sniffer_page(), "/heartbeat/detail/packets/sampled_out") > 0; },
+      kWithinMs));
   ASSERT_TRUE(cli({"config", "set", "sniffer", "capture.sample_one_in", "1"}).exit.ok());
   ASSERT_TRUE(cli({"config", "set", "sniffer", "flow.flows_max", "32768"}).exit.ok());
   // A value that is no good changes nothing.
@@ -209,12 +217,12 @@ TEST_F(SnifferLiveTest, ConfigurationChangesAreInForceWithinAHeartbeatAndLoseNoP
   EXPECT_EQ(number_at(page, "/heartbeat/detail/export/flows_shed"), 0U);
 
   sniffer.signal(SIGTERM);
-  const auto ended = sniffer.wait_exit(10'000);
+  const auto ended = sniffer.wait_exit(support::kPatienceMs);
   ASSERT_TRUE(ended && ended->ok()) << sniffer.err();
   EXPECT_TRUE(wait_until([&] { return detector.packets() == in_flows; }))
       << detector.packets() << " of " << in_flows;
   EXPECT_EQ(detector.refused(), "");
-  EXPECT_FALSE(has_program("eth0"));
+  EXPECT_TRUE(is_off("eth0"));
 }
 
 TEST_F(SnifferLiveTest, BlockedAddressesStayBlockedThroughKill9AndTheNextSnifferTakesOver) {
@@ -255,7 +263,7 @@ TEST_F(SnifferLiveTest, BlockedAddressesStayBlockedThroughKill9AndTheNextSniffer
   EXPECT_TRUE(has_program("eth0"));
   sniffer.kill_now();
   EXPECT_EQ(detach().out, "detached from eth0\n");
-  EXPECT_FALSE(has_program("eth0"));
+  EXPECT_TRUE(is_off("eth0"));
   EXPECT_EQ(support::run_shell("tc filter show dev eth0 egress").out, "");
   EXPECT_EQ(detach().out, "no sniffer has left anything attached\n");
 }
@@ -270,8 +278,14 @@ TEST_F(SnifferLiveTest, ItAttachesAnewWhenItsPinsAreTakenAway) {
   ASSERT_TRUE(wait_until([&] { return seen() == 300; })) << sniffer_page();
 
   support::run_shell("rm -r " + pins_.path());
-  ASSERT_TRUE(wait_until([&] { return sniffer.err().find("taken away") != std::string::npos; }));
-  ASSERT_TRUE(wait_until([&] { return has_program("eth0"); })) << sniffer.err();
+  // What is on the interface before it says so may still be the old program.
+  const auto attached_anew = [&] {
+    const std::string log = sniffer.err();
+    const std::size_t at = log.find("taken away");
+    return at != std::string::npos && log.find("interface=eth0 xdp=", at) != std::string::npos;
+  };
+  ASSERT_TRUE(wait_until(attached_anew)) << sniffer.err();
+  ASSERT_TRUE(has_program("eth0"));
   for (int i = 0; i < 200; ++i) wire.send(udp_frame(2));
   EXPECT_TRUE(wait_until([&] { return seen() == 500; })) << sniffer_page();
   const std::string page = sniffer_page();
@@ -311,7 +325,9 @@ TEST_F(SnifferLiveTest, FlowsShowsWhoTalksMost) {
     return shown.find("10.0.0.") != std::string::npos;
   })) << shown;
   EXPECT_NE(shown.find("192.168.2.3:53\tUDP\t"), std::string::npos) << shown;
-  EXPECT_EQ(json_array_size(cli({"flows", "-o", "json"}).out, "/flows"), 10U);
+  EXPECT_TRUE(wait_until([&] {
+    return json_array_size(cli({"flows", "-o", "json"}).out, "/flows") == 10U;
+  }));
   const auto unknown = cli({"flows", "sniffer-nowhere"});
   EXPECT_FALSE(unknown.exit.ok());
   EXPECT_NE(unknown.err.find("sniffer-nowhere"), std::string::npos) << unknown.err;

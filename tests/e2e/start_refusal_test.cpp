@@ -25,7 +25,7 @@ class StartRefusalTest : public LiveServerTest {
     options.arguments = {support::binary("etcd-server")};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     options.environment = server_.environment();
-    CommandResult result = support::run_command(options, 15'000);
+    CommandResult result = support::run_command(options);
     result.err += result.out;
     return result;
   }

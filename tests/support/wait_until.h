@@ -8,9 +8,14 @@
 
 namespace mlguard::support {
 
+// Much longer than anything should take, also on a slow machine that is busy with other things: a
+// test that fails may take long, one that waits too briefly fails for nothing.
+inline constexpr std::int64_t kPatienceMs = 30'000;
+
 // Asks `condition` every `step_ms` until it holds. False when it still does not after `timeout_ms`.
 template <class Condition>
-bool wait_until(Condition&& condition, std::int64_t timeout_ms = 10'000, std::int64_t step_ms = 5) {
+bool wait_until(Condition&& condition, std::int64_t timeout_ms = kPatienceMs,
+                std::int64_t step_ms = 5) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
   while (!condition()) {
     if (std::chrono::steady_clock::now() >= deadline) return condition();

@@ -10,6 +10,7 @@
 
 #include "base/ids.h"
 #include "fake_server.h"
+#include "tests/support/wait_until.h"
 #include "wire/api_error.h"
 #include "wire/credentials.h"
 #include "wire/messages.h"
@@ -67,10 +68,7 @@ class AgentTest : public testing::Test {
   }
 
   bool wait_for(const std::string& target, std::size_t times) const {
-    for (int i = 0; i < 500 && count(target) < times; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return count(target) >= times;
+    return support::wait_until([&] { return count(target) >= times; });
   }
 
   std::filesystem::path folder_;
@@ -145,7 +143,7 @@ TEST_F(AgentTest, SigtermEndsItPromptlyEvenWhileNoServerAnswers) {
   const auto begin = std::chrono::steady_clock::now();
   ::kill(::getpid(), SIGTERM);
   EXPECT_EQ((*agent)->run(), 0);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(4));
 }
 
 }  // namespace

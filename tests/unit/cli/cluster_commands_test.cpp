@@ -204,7 +204,7 @@ TEST_F(ClusterCommandsTest, WithoutAMajorityItSaysSoAndOffersLocalReads) {
   start_cluster(2);
   set_answer("GET /v1/rules", R"({"rules":[]})");
   for (const auto& server : servers_) server->set_leaderless(true);
-  const Outcome refused = run({"rules", "list", "--timeout", "300ms"});
+  const Outcome refused = run({"rules", "list", "--timeout", "1s"});
   EXPECT_EQ(refused.exit_code, 7) << refused.err;
   EXPECT_TRUE(contains(refused.err, "there is no leader")) << refused.err;
   EXPECT_TRUE(contains(refused.err, "--consistency local")) << refused.err;

@@ -38,23 +38,28 @@ TEST_F(CallsTest, CallsInARowShareOneHandshakeAndOneConnection) {
 }
 
 TEST_F(CallsTest, ConcurrentCallersShareOneHandshakeAndHaveAConnectionEach) {
+  constexpr int kCallers = 8;
+  // Nobody is answered before all have asked.
+  std::atomic<int> asked = 0;
   FakeServer& server = add_server([&](const FakeRequest&) {
-    servers_.front()->hold(100);
+    ++asked;
+    while (asked < kCallers && servers_.front()->hold(5)) {
+    }
     FakeAnswer answer;
     answer.message.body = wire::encode(wire::HeartbeatReply{});
     return answer;
   });
   server.slow_handshakes(50);
-  const auto client = open();
+  const auto client = open(milliseconds(20'000));
   std::atomic<int> good = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
+  for (int i = 0; i < kCallers; ++i) {
     threads.emplace_back([&] { good += client->heartbeat(beat()).ok() ? 1 : 0; });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(good, 8);
+  EXPECT_EQ(good, kCallers);
   EXPECT_EQ(server.handshakes(), 1);
-  EXPECT_EQ(server.connections(), 8);
+  EXPECT_EQ(server.connections(), kCallers);
 }
 
 TEST_F(CallsTest, AConnectionThatEndsIsRetriedWithTheSameRequestId) {
@@ -86,7 +91,7 @@ TEST_F(CallsTest, ADeadEndpointIsPassedOverAndTheLivingOneRemembered) {
   const auto client = open(with_dead);
   ASSERT_TRUE(client->put_config("sniffer", "{}").ok());
   EXPECT_EQ(client->endpoint(), living.endpoint());
-  EXPECT_LT(elapsed_ms([&] { (void)client->put_config("sniffer", "{}"); }), 1'000);
+  EXPECT_LT(elapsed_ms([&] { (void)client->put_config("sniffer", "{}"); }), 3'000);
 }
 
 TEST_F(CallsTest, AnEndpointThatHangsLeavesTimeForTheOthers) {
@@ -94,7 +99,7 @@ TEST_F(CallsTest, AnEndpointThatHangsLeavesTimeForTheOthers) {
   add_plain_server();
   hanging.inject({Fault::never_answer});
   const auto client = open(milliseconds(6'000));
-  EXPECT_LT(elapsed_ms([&] { ASSERT_TRUE(client->put_config("sniffer", "{}").ok()); }), 4'000);
+  EXPECT_LT(elapsed_ms([&] { ASSERT_TRUE(client->put_config("sniffer", "{}").ok()); }), 5'500);
   EXPECT_EQ(client->endpoint(), servers_[1]->endpoint());
 }
 
@@ -122,20 +127,20 @@ TEST_F(CallsTest, WithoutAnyEndpointACallEndsAtItsDeadlineAsUnavailable) {
   EXPECT_EQ(put.error().code, ErrorCode::unavailable);
   EXPECT_EQ(put.error().reason, "no_endpoint");
   EXPECT_NE(put.error().message.find(nowhere.endpoints[0]), std::string::npos);
-  EXPECT_LT(took, 1'500);
+  EXPECT_LT(took, 5'000);
 }
 
 TEST_F(CallsTest, AWriteWithoutAnAnswerAtItsDeadlineHasAnUnknownOutcome) {
   FakeServer& server = add_plain_server();
   server.inject({Fault::never_answer});
-  const auto client = open(milliseconds(300));
+  const auto client = open(milliseconds(1'500));  // Enough for a handshake on any machine.
   base::Result<etcd_client::PutResult> put = base::Error{};
   const auto took = elapsed_ms([&] { put = client->put_config("sniffer", "{}"); });
   ASSERT_FALSE(put.ok());
   EXPECT_EQ(put.error().code, ErrorCode::timeout);
   EXPECT_EQ(put.error().reason, "outcome_unknown");
-  EXPECT_GE(took, 250);
-  EXPECT_LT(took, 2'000);
+  EXPECT_GE(took, 1'400);
+  EXPECT_LT(took, 6'000);
 }
 
 TEST_F(CallsTest, AReadWithoutAnAnswerAtItsDeadlineIsUnavailable) {
@@ -219,8 +224,8 @@ TEST_F(CallsTest, GarbageDamageAndUnsealedAnswersAreNeverBelieved) {
     FakeServer& server = add_plain_server();
     server.inject({fault});
     EXPECT_TRUE(open()->put_config("sniffer", "{}").ok()) << "by a second try";
-    server.inject(std::vector<Fault>(500, fault));
-    const auto put = open(milliseconds(150))->put_config("sniffer", "{}");
+    server.inject(std::vector<Fault>(5'000, fault));
+    const auto put = open(milliseconds(1'000))->put_config("sniffer", "{}");
     ASSERT_FALSE(put.ok());
     EXPECT_EQ(put.error().code, ErrorCode::timeout);
   }
@@ -236,7 +241,7 @@ TEST_F(CallsTest, ARefusedCredentialEndsTheCallAtOnce) {
     EXPECT_EQ(put.error().code, ErrorCode::unauthenticated);
     EXPECT_EQ(put.error().reason, "not_enrolled");
   });
-  EXPECT_LT(took, 1'000);
+  EXPECT_LT(took, 4'000) << "not at its deadline";
   EXPECT_EQ(server.handshakes(), 1);
 }
 
@@ -291,7 +296,7 @@ TEST_F(CallsTest, CancelEndsACallThatWaitsAndAllLaterOnes) {
     EXPECT_EQ(client->put_config("sniffer", "{}").error().reason, "cancelled");
   });
   canceller.join();
-  EXPECT_LT(took, 1'000);
+  EXPECT_LT(took, 10'000) << "not at its deadline";
 }
 
 }  // namespace

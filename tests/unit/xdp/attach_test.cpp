@@ -10,6 +10,7 @@
 #include "support/pin_folder.h"
 #include "support/private_network.h"
 #include "support/process.h"
+#include "support/wait_until.h"
 #include "tests/support/packet_fixtures.h"
 #include "xdp/blocklist.h"
 #include "xdp/data_plane.h"
@@ -22,7 +23,7 @@ using support::PacketFixture;
 using support::plain_udp;
 using support::run_shell;
 
-constexpr auto kDeliveryMost = std::chrono::seconds(5);
+constexpr auto kDeliveryMost = std::chrono::seconds(30);
 
 class AttachTest : public ::testing::Test {
  protected:
@@ -45,6 +46,10 @@ class AttachTest : public ::testing::Test {
   }
   static bool has_xdp() {
     return run_shell("ip -d link show here").out.find("prog/xdp") != std::string::npos;
+  }
+  // The kernel takes a program off when nobody uses it any more: soon, not at once.
+  static bool is_off() {
+    return support::wait_until([] { return !has_xdp(); });
   }
   static bool has_egress() {
     return run_shell("tc filter show dev here egress").out.find("sniff_egress") !=
@@ -115,7 +120,7 @@ TEST_F(AttachTest, ItCountsBothWaysAndLeavesNothingBehind) {
       round.flows.front().counters.side[0].packets + round.flows.front().counters.side[1].packets,
       5U);
   ASSERT_TRUE(plane->detach("here").ok());
-  EXPECT_FALSE(has_xdp());
+  EXPECT_TRUE(is_off());
   EXPECT_FALSE(has_egress());
   EXPECT_TRUE(attached_interfaces(pins_.path(), Holder::sniffer).empty());
 }
@@ -155,7 +160,7 @@ TEST_F(AttachTest, AfterKill9ItGoesOnDroppingAndTheNextOneTakesOver) {
   const auto last = load();
   ASSERT_TRUE(last->attach("here").ok());
   ASSERT_TRUE(last->detach("here").ok());
-  EXPECT_FALSE(has_xdp());
+  EXPECT_TRUE(is_off());
   EXPECT_FALSE(has_egress());
 }
 
@@ -178,7 +183,7 @@ TEST_F(AttachTest, TheFirewallKeepsDroppingWhenTheSnifferStops) {
   EXPECT_FALSE(has_egress());
   expect_drops(sender);
   ASSERT_TRUE(restarted->detach("here").ok());
-  EXPECT_FALSE(has_xdp());
+  EXPECT_TRUE(is_off());
 }
 
 TEST_F(AttachTest, TheSnifferStaysWhenTheFirewallStops) {
@@ -190,7 +195,7 @@ TEST_F(AttachTest, TheSnifferStaysWhenTheFirewallStops) {
   FrameSender("there").send(udp_.bytes);
   EXPECT_EQ(wait_for_seen(*sniffer, MLG_POINT_INGRESS, 1), 1U);
   ASSERT_TRUE(sniffer->detach("here").ok());
-  EXPECT_FALSE(has_xdp());
+  EXPECT_TRUE(is_off());
 }
 
 TEST_F(AttachTest, ASecondSnifferOnOneInterfaceIsRefusedAndTheFirstGoesOn) {
