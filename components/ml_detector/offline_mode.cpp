@@ -13,10 +13,10 @@
 
 #include "base/files.h"
 #include "ml_detector/evaluation.h"
-#include "ml_detector/luflow_figure.h"
 #include "ml_detector/model_card.h"
 #include "ml_detector/report.h"
 #include "ml_detector/served.h"
+#include "ml_detector/table_figures.h"
 #include "ml_detector/trainer.h"
 #include "ml_detector/within_scenario.h"
 
@@ -247,9 +247,9 @@ int run_evaluate(Arguments& arguments) {
     if (!within.ok()) return fail(within.error());
     *served += "### Within the scenario\n\n" + *within;
   }
-  const auto luflow = luflow_text(arguments.data + "/flows/luflow", say);
-  if (!luflow.ok()) return fail(luflow.error());
-  *served += "### LUFlow\n\n" + *luflow;
+  const auto tables = tables_text(arguments.data + "/flows", say);
+  if (!tables.ok()) return fail(tables.error());
+  *served += *tables;
   std::printf("\n%s", served->c_str());
   if (arguments.card.empty()) return 0;
   const auto written = write_card(arguments, evaluation, *model, *served);
