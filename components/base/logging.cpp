@@ -1,17 +1,48 @@
 #include "base/logging.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/service_manager.h"
 
 namespace mlguard::base {
 
 namespace {
 
 std::atomic<LogFormat> current_format = LogFormat::human;
+
+// The flag %*: the priority of a line, as the journal reads it (sd-daemon(3)).
+class JournalPriority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& into) override {
+    const std::string_view text = priority(message.level);
+    into.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JournalPriority>();
+  }
+
+ private:
+  static std::string_view priority(spdlog::level::level_enum level) {
+    if (level >= spdlog::level::err) return "<3>";
+    if (level == spdlog::level::warn) return "<4>";
+    return level == spdlog::level::info ? "<6>" : "<7>";
+  }
+};
+
+std::string pattern_of(LogFormat format, bool journal) {
+  if (format == LogFormat::json) {
+    return std::string(journal ? "%*" : "") + R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l"%v})";
+  }
+  return journal ? "%*%-7l %v" : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v";
+}
 
 spdlog::logger& logger() {
   // Leaked on purpose: threads may still log while static objects are destroyed.
@@ -81,10 +112,9 @@ Result<LogFormat> parse_log_format(std::string_view text) {
 void configure_logging(LogLevel level, LogFormat format) {
   current_format = format;
   logger().set_level(spdlog_level(level));
-  logger().set_pattern(format == LogFormat::json
-                           ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l"%v})"
-                           : "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v",
-                       spdlog::pattern_time_type::utc);
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  formatter->add_flag<JournalPriority>('*').set_pattern(pattern_of(format, stderr_is_journal()));
+  logger().set_formatter(std::move(formatter));
   logger().flush_on(spdlog::level::debug);
 }
 

@@ -32,7 +32,7 @@ struct LogField {
   bool is_number = false;
 };
 
-// Call once from main, before threads start. Default: info, human.
+// Call once from main, before threads start. Default: info, human. The journal gets priorities.
 void configure_logging(LogLevel level, LogFormat format);
 bool log_enabled(LogLevel level);
 

@@ -1,6 +1,7 @@
 #include "firewall/live_mode.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -8,6 +9,8 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/logging.h"
+#include "base/service_manager.h"
 #include "firewall/config_schema.h"
 #include "firewall/live_firewall.h"
 #include "firewall/remembered.h"
@@ -17,6 +20,8 @@ namespace mlguard::firewall {
 namespace {
 
 constexpr int kExitFailed = 1;
+// A boot goes on without us after that; so do we.
+constexpr std::chrono::seconds kInForceWithin{10};
 
 constexpr const char* kAbout =
     "firewall: enforces the blocking rules of the control plane on this host, in an nftables "
@@ -98,6 +103,22 @@ agent::AgentCallbacks callbacks_of(LiveFirewall& live) {
   return callbacks;
 }
 
+// systemd brings the network up once we say that we are ready (packaging/systemd): what was known
+// before a reboot is in force before anybody can talk.
+void tell_ready_once_in_force(LiveFirewall& live) {
+  if (!base::readiness_is_awaited()) return;
+  const auto deadline = std::chrono::steady_clock::now() + kInForceWithin;
+  while (live.known_revision() > 0 && !live.in_force()) {
+    if (std::chrono::steady_clock::now() >= deadline) {
+      base::log_warn("ready, but what was known is not in force yet");
+      break;
+    }
+    live.wait_for_news(kPollInterval);
+  }
+  const base::Status told = base::tell_ready();
+  if (!told.ok()) base::log_warn("not ready for systemd", {{"error", told.error().message}});
+}
+
 }  // namespace
 
 int run_live_mode(int argc, char** argv, const std::string& default_config) {
@@ -126,6 +147,7 @@ int run_live_mode(int argc, char** argv, const std::string& default_config) {
     std::cerr << name << ": " << live.error().message << "\n";
     return kExitFailed;
   }
+  tell_ready_once_in_force(**live);
   const auto agent = agent::Agent::start(parsed.options, callbacks_of(**live));
   if (!agent.ok()) {
     std::cerr << name << ": " << agent.error().message << "\n";

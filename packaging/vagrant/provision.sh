@@ -7,8 +7,8 @@ set -euo pipefail
 
 role=${1:?usage: provision.sh ROLE KEY}
 key=${2:?usage: provision.sh ROLE KEY}
-tree=$(cd "$(dirname "$0")/../.." && pwd)
-build=/var/tmp/ml-guard-build
+tree=$(cd "$(dirname "$0")/../.." && pwd -P)
+build=${MLGUARD_BUILD_DIR:-/var/tmp/ml-guard-build}
 endpoints=10.77.0.1:2379,10.77.0.2:2379,10.77.0.3:2379
 cp1=10.77.0.1
 patience_s=120
@@ -79,18 +79,30 @@ component() {  # name, flags ...
 }
 
 # The interface that has an address: vagrant's names differ with the hypervisor.
-interface_of() { ip -br -4 address | awk -v address="$1/" 'index($3, address) == 1 { print $1 }'; }
+interface_of() {
+  # Not -br: that writes NAME@PEER for an interface with a peer.
+  ip -o -4 address | awk -v address="$1/" 'index($4, address) == 1 { print $2; found = 1 } END { exit !found }' ||
+    { echo "error: no interface has the address $1" >&2; return 1; }
+}
+
+# With heartbeats after that, by cp1's clock: what is dead is healthy for a while.
+all_healthy() {  # since
+  on_cp1 "MLGUARD_ENDPOINTS=$endpoints ml-guard components -o raw" |
+    awk -v since="$1" '$2 == "healthy" && $3 > since { n++ } END { exit n != 4 }'
+}
 
 gateway() {
-  local out
+  local out started
   out=$(interface_of 10.77.1.1)
   echo net.ipv4.ip_forward=1 >/etc/sysctl.d/ml-guard.conf
   sysctl -q -p /etc/sysctl.d/ml-guard.conf
   wait_until "a leader" on_cp1 "MLGUARD_ENDPOINTS=$endpoints ml-guard config list"
+  started=$(on_cp1 date -u +%FT%TZ)
   component ml-detector
   component sniffer --iface "$out"
   component firewall --xdp "$out"
   component rag
+  wait_until "each of ml-detector, sniffer, firewall and rag (healthy)" all_healthy "$started"
 }
 
 # Vagrant's own network stays the default route: only the lab's networks go through the gateway.

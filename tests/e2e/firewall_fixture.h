@@ -71,12 +71,14 @@ class FirewallTest : public LiveServerTest {
     return start_agent("firewall", "firewall", flags);
   }
   // Without a token: it has its credential.
-  support::Process start_again() {
+  support::Process start_again(
+      const std::vector<std::pair<std::string, std::string>>& environment = {}) {
     support::ProcessOptions options;
     options.arguments = {
         support::binary("firewall"), "--endpoints",  server_.endpoint(), "--credentials",
         credential_path("firewall"), "--pin-folder", pins_.path()};
     options.environment = server_.environment();
+    options.environment.insert(options.environment.end(), environment.begin(), environment.end());
     return support::Process::start(options);
   }
   std::string cli(std::vector<std::string> arguments) {

@@ -1,7 +1,13 @@
 // The firewall killed, restarted without a server, stopped, and configured anew.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 
+#include <array>
+
+#include "base/unique_fd.h"
 #include "firewall_fixture.h"
 
 namespace mlguard::e2e {
@@ -29,6 +35,34 @@ TEST_F(FirewallTest, KilledAndRestartedWithoutAServerItEnforcesWhatItKnew) {
   ASSERT_TRUE(server_.start().ok());
   cli({"rules", "rm", "r2"});
   EXPECT_TRUE(becomes_answered(kBystander));
+}
+
+// The network waits for that (packaging/systemd/firewall.service).
+TEST_F(FirewallTest, ItIsReadyForSystemdWhenWhatItKnewIsInForceAgain) {
+  {
+    support::Process firewall = start_firewall();
+    add(kFar, "r1");
+    ASSERT_TRUE(in_force(kFar)) << firewall.err();
+    firewall.kill_now();
+  }
+  server_.kill9();
+  run_shell("nft flush ruleset");  // As after a reboot.
+  const std::string path = pins_.path() + "-notify";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.copy(address.sun_path, sizeof(address.sun_path) - 1), sizeof(address.sun_path));
+  const base::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM, 0));
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  const timeval patience{20, 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  const support::Process again = start_again({{"NOTIFY_SOCKET", path}});
+  std::array<char, 64> said{};
+  const auto length = ::recv(socket.get(), said.data(), said.size(), 0);
+  const std::string then = table();
+  ::unlink(path.c_str());
+  ASSERT_GT(length, 0) << again.err();
+  EXPECT_EQ(std::string(said.data()), "READY=1");
+  EXPECT_NE(then.find(kFar), std::string::npos) << then;
 }
 
 TEST_F(FirewallTest, AnAllowlistAndADryRunTakeEffectWithoutARestart) {
