@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@
 namespace mlguard::e2e {
 
 inline constexpr const char* kLabVictim = "10.77.2.80";
+// Taking it down ends up to seventeen processes one after the other, each given five seconds.
+inline constexpr std::int64_t kLabCommandMs = 180'000;
 
 class LabTest : public ::testing::Test {
  protected:
@@ -36,7 +39,7 @@ class LabTest : public ::testing::Test {
   }
 
   support::CommandResult lab(std::vector<std::string> arguments,
-                             std::int64_t timeout_ms = support::kCommandTimeoutMs) const {
+                             std::int64_t timeout_ms = kLabCommandMs) const {
     support::ProcessOptions options;
     options.arguments = {support::binary("ml-guard"), "lab"};
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());

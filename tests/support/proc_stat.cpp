@@ -1,13 +1,17 @@
 #include "support/proc_stat.h"
 
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <system_error>
+
+#include "support/wait_until.h"
 
 namespace mlguard::support {
 namespace {
@@ -68,6 +72,20 @@ std::size_t raise_open_files_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+double time_stretch() {
+  constexpr double kWorkMs = 50;
+  const auto cpu_now_ms = [] {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1'000 + static_cast<double>(now.tv_nsec) / 1e6;
+  };
+  const Stopwatch watch;
+  const double begin_ms = cpu_now_ms();
+  while (cpu_now_ms() - begin_ms < kWorkMs) {
+  }
+  return std::max(1.0, watch.ms() / (cpu_now_ms() - begin_ms));
 }
 
 }  // namespace mlguard::support

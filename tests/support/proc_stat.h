@@ -18,4 +18,8 @@ std::size_t open_files(pid_t pid);
 // Raises the soft limit on open files to the hard one and returns it.
 std::size_t raise_open_files_limit();
 
+// How many times longer than its own CPU time work takes on this machine just now: 1 on one that
+// has nothing else to do. Takes as much CPU time as is needed to tell.
+double time_stretch();
+
 }  // namespace mlguard::support

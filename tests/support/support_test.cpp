@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/http.h"
 #include "support/mounts.h"
@@ -148,6 +150,15 @@ TEST(ProcStatTest, ABusyProcessUsesTimeAndAnIdleOneDoesNot) {
   EXPECT_GT(resident_bytes(idle.pid()), 100'000u);
   EXPECT_GE(resident_bytes_peak(idle.pid()), resident_bytes(idle.pid()));
   EXPECT_GE(open_files(idle.pid()), 3u);
+}
+
+TEST(ProcStatTest, TimeStretchesWhenMoreThanTheMachineHasIsToBeDone) {
+  std::vector<Process> busy;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < 4 * cores; ++i) {
+    busy.push_back(Process::start({{"/bin/sh", "-c", "while :; do :; done"}, {}, {}, {}}));
+  }
+  EXPECT_TRUE(wait_until([] { return time_stretch() > 1.5; }));
 }
 
 }  // namespace
