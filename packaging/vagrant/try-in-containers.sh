@@ -24,7 +24,7 @@ base=$work/base
 prefix=mlgm
 networks=(mgmt out in)
 programs=(etcd-server ml-guard sniffer ml-detector firewall rag ml-guard-lab-traffic)
-patience_s=120
+patience_s=180
 
 fail() {
   echo "error: $1" >&2
@@ -126,9 +126,10 @@ plug_in() {  # name, network, address, ...
   ip netns add "$prefix-$name"
   while [ $# -gt 0 ]; do
     n=$((n + 1))
-    # The other end of a machine's last boot may take a moment to go.
-    until ip link add "eth$n" netns "$prefix-$name" address "$(hardware_address "$2")" type veth \
-      peer name "$name-$1" netns "$prefix-net" 2>/dev/null; do sleep 0.2; done
+    # The cable of a machine's last boot would go with its namespace, but that may take minutes.
+    ip -n "$prefix-net" link delete "$name-$1" 2>/dev/null || true
+    ip link add "eth$n" netns "$prefix-$name" address "$(hardware_address "$2")" type veth \
+      peer name "$name-$1" netns "$prefix-net"
     ip -n "$prefix-net" link set "$name-$1" master "$1" up
     shift 2
   done
@@ -180,7 +181,7 @@ boot() {  # name, network, address, ...
       -o "lowerdir=$base,upperdir=$folder/upper,workdir=$folder/work"
     furnish "$@"
   fi
-  setsid "$0" run-machine "$@" >>"$folder/console.log" 2>&1 </dev/null &
+  setsid "$tree/packaging/vagrant/try-in-containers.sh" run-machine "$@" >>"$folder/console.log" 2>&1 </dev/null &
 }
 
 make_networks() {
@@ -258,6 +259,7 @@ case ${1:-all} in
   run-machine)
     shift
     run_machine "$@"
+    exit
     ;;
   *) fail "there is no $1; see the head of this script" ;;
 esac
