@@ -2,7 +2,7 @@
 # The Vagrantfile's machines without a hypervisor: each a Debian 12 with systemd as its process 1, in
 # a systemd-nspawn container with an overlay of one root and the Vagrantfile's networks and addresses,
 # provisioned by provision.sh as `vagrant up` does. For trying units and provisioning, not for CI: the
-# first `up` installs debootstrap and systemd-container and makes a root of 1.7 GB (six minutes).
+# first `up` installs debootstrap and systemd-container and makes a root of 1.7 GB (six minutes, when the machine has nothing else to do).
 #
 # Usage: packaging/vagrant/try-in-containers.sh [up|prove|down|exec MACHINE COMMAND ...]
 #   up     makes, boots and provisions all machines
@@ -248,6 +248,7 @@ is_off() { ! pgrep -f "^systemd-nspawn .*--directory=$work/$1/root " >/dev/null;
 case ${1:-all} in
   up | prove | down) "$1" ;;
   all)
+    trap 'exit 1' INT TERM HUP
     trap down EXIT
     up
     prove
