@@ -237,6 +237,8 @@ down() {
     done
   done
   ip netns delete "$prefix-net" 2>/dev/null || true
+  # What in_base leaves; one that is in use is not empty, and stays.
+  for root in $(cgroup_roots); do rmdir "$root"/payload "$root"/supervisor 2>/dev/null || true; done
   [ -n "${MLGUARD_MACHINES_KEEP:-}" ] || rm -rf "${work:?}"
 }
 
