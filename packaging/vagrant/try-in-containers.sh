@@ -2,7 +2,7 @@
 # The Vagrantfile's machines without a hypervisor: each a Debian 12 with systemd as its process 1, in
 # a systemd-nspawn container with an overlay of one root and the Vagrantfile's networks and addresses,
 # provisioned by provision.sh as `vagrant up` does. For trying units and provisioning, not for CI: the
-# first `up` installs debootstrap and systemd-container and makes a root of 1.7 GB (six minutes).
+# first `up` installs debootstrap and systemd-container and makes a root of 1.7 GB (six minutes, when the machine has nothing else to do).
 #
 # Usage: packaging/vagrant/try-in-containers.sh [up|prove|down|exec MACHINE COMMAND ...]
 #   up     makes, boots and provisions all machines
@@ -24,7 +24,7 @@ base=$work/base
 prefix=mlgm
 networks=(mgmt out in)
 programs=(etcd-server ml-guard sniffer ml-detector firewall rag ml-guard-lab-traffic)
-patience_s=120
+patience_s=180
 
 fail() {
   echo "error: $1" >&2
@@ -126,9 +126,10 @@ plug_in() {  # name, network, address, ...
   ip netns add "$prefix-$name"
   while [ $# -gt 0 ]; do
     n=$((n + 1))
-    # The other end of a machine's last boot may take a moment to go.
-    until ip link add "eth$n" netns "$prefix-$name" address "$(hardware_address "$2")" type veth \
-      peer name "$name-$1" netns "$prefix-net" 2>/dev/null; do sleep 0.2; done
+    # The cable of a machine's last boot would go with its namespace, but that may take minutes.
+    ip -n "$prefix-net" link delete "$name-$1" 2>/dev/null || true
+    ip link add "eth$n" netns "$prefix-$name" address "$(hardware_address "$2")" type veth \
+      peer name "$name-$1" netns "$prefix-net"
     ip -n "$prefix-net" link set "$name-$1" master "$1" up
     shift 2
   done
@@ -180,7 +181,7 @@ boot() {  # name, network, address, ...
       -o "lowerdir=$base,upperdir=$folder/upper,workdir=$folder/work"
     furnish "$@"
   fi
-  setsid "$0" run-machine "$@" >>"$folder/console.log" 2>&1 </dev/null &
+  setsid "$tree/packaging/vagrant/try-in-containers.sh" run-machine "$@" >>"$folder/console.log" 2>&1 </dev/null &
 }
 
 make_networks() {
@@ -236,6 +237,8 @@ down() {
     done
   done
   ip netns delete "$prefix-net" 2>/dev/null || true
+  # What in_base leaves; one that is in use is not empty, and stays.
+  for root in $(cgroup_roots); do rmdir "$root"/payload "$root"/supervisor 2>/dev/null || true; done
   [ -n "${MLGUARD_MACHINES_KEEP:-}" ] || rm -rf "${work:?}"
 }
 
@@ -247,6 +250,7 @@ is_off() { ! pgrep -f "^systemd-nspawn .*--directory=$work/$1/root " >/dev/null;
 case ${1:-all} in
   up | prove | down) "$1" ;;
   all)
+    trap 'exit 1' INT TERM HUP
     trap down EXIT
     up
     prove
@@ -258,6 +262,7 @@ case ${1:-all} in
   run-machine)
     shift
     run_machine "$@"
+    exit
     ;;
   *) fail "there is no $1; see the head of this script" ;;
 esac

@@ -9,6 +9,7 @@
 
 #include "base/unique_fd.h"
 #include "firewall_fixture.h"
+#include "support/temp_dir.h"
 
 namespace mlguard::e2e {
 namespace {
@@ -47,7 +48,8 @@ TEST_F(FirewallTest, ItIsReadyForSystemdWhenWhatItKnewIsInForceAgain) {
   }
   server_.kill9();
   run_shell("nft flush ruleset");  // As after a reboot.
-  const std::string path = pins_.path() + "-notify";
+  const support::TempDir folder;
+  const std::string path = folder / "notify";
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   ASSERT_LT(path.copy(address.sun_path, sizeof(address.sun_path) - 1), sizeof(address.sun_path));
@@ -55,11 +57,13 @@ TEST_F(FirewallTest, ItIsReadyForSystemdWhenWhatItKnewIsInForceAgain) {
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   const timeval patience{20, 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  const support::Process again = start_again({{"NOTIFY_SOCKET", path}});
+  support::Process again = start_again({{"NOTIFY_SOCKET", path}});
   std::array<char, 64> said{};
   const auto length = ::recv(socket.get(), said.data(), said.size(), 0);
+  // What it would do after it said so does not count.
+  again.signal(SIGSTOP);
   const std::string then = table();
-  ::unlink(path.c_str());
+  again.signal(SIGCONT);
   ASSERT_GT(length, 0) << again.err();
   EXPECT_EQ(std::string(said.data()), "READY=1");
   EXPECT_NE(then.find(kFar), std::string::npos) << then;
