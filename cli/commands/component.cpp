@@ -22,6 +22,31 @@ std::string time_and_age(const std::string& iso, std::int64_t now_ms) {
   return iso.empty() ? "never" : short_time(iso) + "  (" + age(iso, now_ms) + ")";
 }
 
+// "config 3, global 1": which versions it says it has in force.
+std::string in_force(std::string_view component) {
+  std::string text;
+  const auto applied = rows_of(component, "applied", {"resource", "revision"});
+  if (!applied.ok()) return text;
+  for (const TextRow& row : *applied) {
+    text += (text.empty() ? "" : ", ") + harmless(row[0]) + " " + harmless(row[1]);
+  }
+  return text;
+}
+
+void print_field(Context& context, std::string_view key, const std::string& value) {
+  if (context.raw()) {
+    context.out() << key << "\t" << value << "\n";
+    return;
+  }
+  std::string label(key);
+  label.resize(16, ' ');
+  const bool is_time = key == "last_heartbeat" || key == "registered_at";
+  context.out() << context.painted(label, Tone::faint)
+                << (is_time ? time_and_age(value, context.now_ms())
+                            : context.painted(value, tone_of_word(value)))
+                << "\n";
+}
+
 base::Status run_get(Context& context, const ComponentOptions& options) {
   context.set_subject(options.name);
   auto answer = context.get("/components/" + url_encode(options.name));
@@ -47,18 +72,9 @@ base::Status run_get(Context& context, const ComponentOptions& options) {
   for (const auto& [key, path] : kLines) {
     const std::string value = harmless(field_of(*answer, path));
     if (value.empty() && key == "problem") continue;
-    if (context.raw()) {
-      context.out() << key << "\t" << value << "\n";
-      continue;
-    }
-    std::string label(key);
-    label.resize(16, ' ');
-    const bool is_time = key == "last_heartbeat" || key == "registered_at";
-    context.out() << context.painted(label, Tone::faint)
-                  << (is_time ? time_and_age(value, context.now_ms())
-                              : context.painted(value, tone_of_word(value)))
-                  << "\n";
+    print_field(context, key, value);
   }
+  print_field(context, "in_force", in_force(*answer));
   return {};
 }
 

@@ -180,5 +180,18 @@ TEST_F(ShutdownTest, AConfigurationThatTheAgentCannotUseIsReportedAndTheLastGood
       << page("/components/sniffer");
 }
 
+TEST_F(ShutdownTest, WhichConfigurationsAreInForceIsShown) {
+  const support::Process sniffer = start_agent("sniffer", "sniffer");
+  const auto admin = operator_client();
+  ASSERT_TRUE(admin);
+  ASSERT_TRUE(admin->put_config("global", R"({"heartbeat":{"interval_s":2}})").ok());
+  const auto shows = [&](const std::string& what) {
+    const auto shown = support::ml_guard(server_, {"component", "get", "sniffer"});
+    return shown.out.find(what) != std::string::npos;
+  };
+  EXPECT_TRUE(wait_until([&] { return shows("in_force        config 1, global 1\n"); }))
+      << page("/components/sniffer") << sniffer.err();
+}
+
 }  // namespace
 }  // namespace mlguard::e2e
