@@ -13,6 +13,9 @@ namespace mlguard::server {
 
 namespace {
 
+// For a connection over its address's limit to ask, and to be refused in words.
+constexpr std::int64_t kRefusedWithinMs = 1'000;
+
 std::int64_t now_ms() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -129,8 +132,8 @@ bool ConnectionWatch::over_address_limit(bufferevent* connection) const {
 // evhttp gives a bufferevent its socket only after it was made.
 void ConnectionWatch::count_address(Watched& watched) {
   const int socket = bufferevent_getfd(watched.connection);
-  if (watched.counted || socket < 0) return;
-  watched.counted = true;
+  if (watched.counted_at_ms != 0 || socket < 0) return;
+  watched.counted_at_ms = now_ms();
   watched.address = remote_address_key(socket);
   if (watched.address) watched.over_address_limit = !addresses_.add(*watched.address);
 }
@@ -169,7 +172,9 @@ void ConnectionWatch::cut_late() {
   const std::int64_t answer_max_ms = crowded ? kSlowAnswerMs : options_.answer_deadline_ms;
   for (auto& [connection, watched] : watched_) {
     count_address(*watched);
-    if (watched->over_address_limit && watched->answer_since_ms == 0) {
+    // What asks is told why it is refused; only what says nothing is cut.
+    if (watched->over_address_limit && watched->answer_since_ms == 0 &&
+        now - watched->counted_at_ms > kRefusedWithinMs) {
       cut(*watched, counters_.cut_address);
     }
     if (watched->request_since_ms != 0 &&

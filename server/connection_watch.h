@@ -69,7 +69,7 @@ class ConnectionWatch {
     std::size_t answer_bytes = 0;
     bool adopted = false;  // evhttp has set its callbacks.
     bool cut = false;
-    bool counted = false;  // Its address is known, and counted where that is limited.
+    std::int64_t counted_at_ms = 0;  // Since then its address is known, and counted if limited.
     std::optional<AddressKey> address;
     bool over_address_limit = false;
   };

@@ -118,7 +118,8 @@ hardware_address() {  # IPv4 address
   printf '02:00:%02x:%02x:%02x:%02x' "${bytes[@]}"
 }
 
-# Made anew for each boot: a real machine has lost its addresses and attachments then, too.
+# Made anew for each boot: a real machine has lost its addresses and attachments then, too. At the
+# first boot there is nothing to delete.
 plug_in() {  # name, network, address, ...
   local name=$1 n=0
   shift
@@ -221,6 +222,7 @@ up() {
   for name in $(names); do provision "$name"; done
 }
 
+# Also after an `up` that failed half way: what is not there need not go.
 down() {
   local name root pid
   for name in $(names); do
